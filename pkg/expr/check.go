@@ -40,6 +40,8 @@ type checker struct {
 	types   *types.Analysis
 	// bytes are the literals of bytes that are used as bytes.
 	bytes map[ast.Node]bool
+	// functions are those of packages, by their import paths.
+	functions map[string][]string
 	diagnostics
 }
 
@@ -48,7 +50,7 @@ func newChecker(e *Expression) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{Expression: e, context: context, bytes: map[ast.Node]bool{}}
+	c := &checker{Expression: e, context: context, bytes: map[ast.Node]bool{}, functions: map[string][]string{}}
 	c.types = types.Analyse(e.file, func(id *ast.Ident) (datatype.Type, bool) {
 		if e.isContext(id) {
 			return c.context, true
@@ -124,6 +126,7 @@ func (c *checker) visit(n ast.Node) bool {
 			c.checkRegexp(n.X)
 		}
 	case *ast.SelectorExpr:
+		c.checkFunction(n)
 		c.checkField(n.X, n.Sel)
 	case *ast.IndexExpr:
 		c.checkIndex(n)
@@ -195,7 +198,11 @@ func (c *checker) checkName(label ast.Node, name string, t datatype.Type, path s
 		return
 	}
 	known := slices.Sorted(maps.Keys(t.Fields))
-	c.add(label, "%s has no field %q (known fields: %s)%s", path, name, strings.Join(known, ", "), diag.Suggest(name, known))
+	hint := diag.Suggest(name, known)
+	if meant := pathOf(name); hint == "" && path == "context" && meant != "" {
+		hint = "; did you mean " + meant + "?"
+	}
+	c.add(label, "%s has no field %q (known fields: %s)%s", path, name, strings.Join(known, ", "), hint)
 }
 
 // checkConstraint checks the fields of x, a constraint on the value at path, whose type is given.

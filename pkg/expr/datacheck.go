@@ -44,8 +44,8 @@ func contextType() (datatype.Type, error) {
 // dataChecker finds what the type of the data contradicts: fields that no event has, and comparisons of
 // values of different kinds.
 type dataChecker struct {
-	context datatype.Type
-	types   *types.Analysis
+	context, data datatype.Type
+	types         *types.Analysis
 	Findings
 }
 
@@ -55,7 +55,7 @@ func newDataChecker(file *ast.File, form event.Form) (*dataChecker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &dataChecker{context: form.Context(context)}
+	c := &dataChecker{context: form.Context(context), data: form.Data}
 	declared, values := map[string]int{}, map[ast.Node]string{}
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.Field); ok {
@@ -82,7 +82,7 @@ func (c *dataChecker) field(x ast.Expr, label ast.Label) {
 
 // name checks that the value at a path, whose type is given, may have a field.
 func (c *dataChecker) name(label ast.Node, t datatype.Type, name string, path func() string) {
-	if problem, certainty := unknownField(t, name, path); problem != "" {
+	if problem, certainty := unknownField(t, name, path, place{c.data, "context.data"}); problem != "" {
 		if t.Kinds == datatype.List {
 			problem += fmt.Sprintf(", whose elements are in a loop: [for x in %s {x.%s}]", path(), name)
 		}
@@ -90,8 +90,29 @@ func (c *dataChecker) name(label ast.Node, t datatype.Type, name string, path fu
 	}
 }
 
-// unknownField returns why the value at a path, whose type is given, has no field of that name, or "".
-func unknownField(t datatype.Type, name string, path func() string) (problem string, certainty Certainty) {
+// place is a type of data and the path to it.
+type place struct {
+	datatype.Type
+	path string
+}
+
+// elsewhere returns a hint with the only part of data that has a field of that name, or "": a Deployment has
+// no spec.readyReplicas, but status.readyReplicas.
+func elsewhere(data place, name string) string {
+	found := ""
+	for part, t := range data.Fields {
+		if _, ok := t.Fields[name]; ok && found != "" {
+			return ""
+		} else if ok {
+			found = fmt.Sprintf("; did you mean %s.%s.%s?", data.path, part, name)
+		}
+	}
+	return found
+}
+
+// unknownField returns why the value at a path, whose type is given, has no field of that name, or "". data
+// is the data that it is part of.
+func unknownField(t datatype.Type, name string, path func() string, data place) (problem string, certainty Certainty) {
 	if t.LowerCase && name != strings.ToLower(name) {
 		return fmt.Sprintf("names of %s are in lower case: %q", lastElement(path()), strings.ToLower(name)), Impossible
 	}
@@ -107,7 +128,10 @@ func unknownField(t datatype.Type, name string, path func() string) (problem str
 		return "", 0
 	}
 	known := slices.Sorted(maps.Keys(t.Fields))
-	hint := diag.Suggest(name, known)
+	hint := elsewhere(data, name)
+	if hint == "" {
+		hint = diag.Suggest(name, known)
+	}
 	if t.Origin != "" {
 		return fmt.Sprintf("%s has no field %q (%s)%s", path(), name, t.Origin, hint), UnknownField
 	}

@@ -99,7 +99,7 @@ func unknownPath(path, known []string, form event.Form) (problem string, certain
 	if slices.Contains(known, name) {
 		t, ok := form.Context(datatype.Of(datatype.Struct)).Field(name)
 		for i, name := range path[1:] {
-			if problem, certainty = unknownField(t, name, func() string { return "." + strings.Join(path[:i+1], ".") }); problem != "" || !ok {
+			if problem, certainty = unknownField(t, name, func() string { return "." + strings.Join(path[:i+1], ".") }, place{form.Data, ".data"}); problem != "" || !ok {
 				return problem, certainty
 			}
 			t, ok = t.Field(name)

@@ -18,13 +18,16 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/datatype"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
+	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
 
 // checkCondition reports the operands of && and || in x that cannot be boolean.
@@ -46,8 +49,9 @@ func (c *checker) checkCondition(x ast.Expr) {
 		}
 	}
 	k := c.types.Of(x).Kinds
-	switch {
+	switch call, _ := x.(*ast.CallExpr); {
 	case k.Has(datatype.Bool):
+	case call != nil && c.unknownFunction(call.Fun) != "": // checkFunction reports it
 	case k.IsOne():
 		c.add(x, "must be a boolean, not %s: %s", k, Excerpt(x))
 	default:
@@ -139,6 +143,38 @@ func (c *checker) checkCall(call *ast.CallExpr) {
 			c.checkRegexp(call.Args[0])
 		}
 	}
+}
+
+// checkFunction reports a function or a constant that a package does not have.
+func (c *checker) checkFunction(x *ast.SelectorExpr) {
+	if message := c.unknownFunction(x); message != "" {
+		c.add(x.Sel, "%s", message)
+	}
+}
+
+// unknownFunction returns why a package of the standard library does not have x, or "".
+func (c *checker) unknownFunction(x ast.Expr) string {
+	sel, ok := x.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	pkg, ok := sel.X.(*ast.Ident)
+	if !ok {
+		return ""
+	}
+	path, name := c.imports[pkg.Name], LabelName(sel.Sel)
+	if _, imported := pkg.Node.(*ast.ImportSpec); !imported || !slices.Contains(types.StandardLibrary(), path) {
+		return ""
+	}
+	known, ok := c.functions[path]
+	if !ok {
+		known = types.Functions(path)
+		c.functions[path] = known
+	}
+	if slices.Contains(known, name) {
+		return ""
+	}
+	return fmt.Sprintf("the package %q has no function %q%s", path, name, diag.Suggest(name, known))
 }
 
 // checkMeasure reports an argument of a function that is not of the form it takes.

@@ -38,7 +38,7 @@ func ParseString(text string) (*Expression, diag.List) {
 		return nil, append(list, diag.Diagnostic{Message: err.Error()})
 	}
 	list = append(list, checked...)
-	if list = append(list, vet(text)...); len(list) > 0 {
+	if list = append(list, vet(text, checked)...); len(list) > 0 {
 		return nil, sortByPosition(list)
 	}
 	e.split()
