@@ -51,6 +51,9 @@ func TestValidate_Examples(t *testing.T) {
 			if got := v.Triggers+v.Definitions == 0; got != slices.Contains(without, name) || got && len(v.Others) == 0 {
 				t.Errorf("got %d triggers, %d actions and %v", v.Triggers, v.Definitions, v.Others)
 			}
+			if len(v.Warnings) > 0 {
+				t.Errorf("got %v", v.Warnings)
+			}
 		})
 	}
 }

@@ -183,3 +183,42 @@ func TestCheck_Data(t *testing.T) {
 		}
 	}
 }
+
+// Idioms of CUE's documentation that yield a boolean are valid filters.
+func TestCompile_Idioms(t *testing.T) {
+	for _, text := range []string{
+		`and([for c in context.data.status.conditions {c.status == "True"}])`,
+		`or([for c in context.data.status.conditions {c.status == "True"}])`,
+		`and([context.data.spec.paused, context.data.spec.replicas > 3])`,
+		`[if context.data.spec.replicas > 3 {true}, false][0]`,
+		`(context.data.spec.replicas & >2) != _|_`,
+		`(context.data.metadata.name & =~"^w") == context.data.metadata.name`,
+		`len([for c in context.data.spec.containers if c.image =~ ":latest$" {c}]) > 0`,
+		`list.Contains([for c in context.data.status.conditions if c.status == "True" {c.type}], "Available")`,
+		`or([for k, v in context.data.metadata.labels {k =~ "^app" && v == "x"}])`,
+		`*context.data.spec.paused | false`,
+		`{a: context.data.spec.replicas > 3}.a`,
+		`{if context.data.spec.paused {a: true}}.a == true`,
+		"_ok\n_ok: context.data.spec.replicas > 3",
+		"Big\nlet Big = context.data.spec.replicas > 3",
+		"#Big.ok\n#Big: {n: context.data.spec.replicas, ok: n > 3}",
+		`"\(context.data.metadata.namespace)/\(context.data.metadata.name)" == "a/b"`,
+		`list.MinItems(context.data.spec.containers, 2)`,
+		`list.UniqueItems(context.data.metadata.finalizers)`,
+		`struct.MinFields(context.data.metadata.labels, 1)`,
+		`list.Sort([for c in context.data.spec.containers {c.name}], list.Ascending)[0] == "a"`,
+		`math.MultipleOf(context.data.spec.replicas, 2)`,
+		`strconv.ParseBool(context.data.metadata.labels.x)`,
+		`net.IPv4(context.data.spec.clusterIP)`,
+		`time.Time(context.data.metadata.creationTimestamp)`,
+		`json.Valid(context.data.metadata.annotations.x)`,
+		`regexp.Match("^a", context.data.metadata.name)`,
+		`path.Match("a*", context.data.metadata.name)`,
+		`uuid.Valid(context.data.metadata.uid)`,
+		`mod(context.data.spec.replicas, 2) == 0`,
+	} {
+		if _, problems := Compile(text, event.Trigger{}); problems != nil {
+			t.Errorf("%s: %v", text, problems)
+		}
+	}
+}

@@ -15,12 +15,11 @@ limitations under the License.
 */
 
 // Package kubeschema has the types of Kubernetes objects: of the kinds that are built into Kubernetes and
-// into KubeVela's workflows, from files, and from a cluster. A type is made when its kind is asked for.
+// those of KubeVela, from files, and from a cluster. A type is made when its kind is asked for.
 package kubeschema
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -76,6 +75,9 @@ func (s *Schemas) Find(kind schema.GroupVersionKind) Found {
 		if d, ok := s.kinds[kind]; ok {
 			return Found{Type: d.read(), Known: true, Current: d.isCurrent}
 		}
+	}
+	if d, ok := kubeVela(kind.Group).kinds[kind]; ok {
+		return Found{Type: d.read(), Known: true}
 	}
 	if t, ok := builtInType(kind); ok {
 		f := Found{Type: objectType(t, Name(kind)), Known: true}
@@ -138,8 +140,11 @@ func (s *Schemas) all() map[schema.GroupVersionKind]bool {
 			all[kind] = true
 		}
 	}
+	for kind := range kubeVela(kubeVelaGroup).kinds {
+		all[kind] = true
+	}
 	if s != nil {
-		for kind := range maps.Keys(s.kinds) {
+		for kind := range s.kinds {
 			all[kind] = true
 		}
 	}

@@ -64,38 +64,50 @@ func (s *Schemas) Read(text []byte) (kinds int, err error) {
 
 // document is a CustomResourceDefinition, or a document of OpenAPI.
 type document struct {
+	Kind       string     `json:"kind,omitempty"`
+	Spec       crdSpec    `json:"spec,omitzero"`
+	Components components `json:"components,omitzero"`
+}
+
+// crdSpec is the spec of a CustomResourceDefinition.
+type crdSpec struct {
+	Group    string       `json:"group"`
+	Names    crdNames     `json:"names"`
+	Versions []crdVersion `json:"versions"`
+}
+
+type crdNames struct {
 	Kind string `json:"kind"`
-	Spec struct {
-		Group string `json:"group"`
-		Names struct {
-			Kind string `json:"kind"`
-		} `json:"names"`
-		Versions []struct {
-			Name   string `json:"name"`
-			Schema struct {
-				OpenAPIV3Schema node `json:"openAPIV3Schema"`
-			} `json:"schema"`
-		} `json:"versions"`
-	} `json:"spec"`
-	Components struct {
-		Schemas map[string]node `json:"schemas"`
-	} `json:"components"`
+}
+
+type crdVersion struct {
+	Name   string    `json:"name"`
+	Schema crdSchema `json:"schema"`
+}
+
+type crdSchema struct {
+	OpenAPIV3Schema node `json:"openAPIV3Schema"`
+}
+
+// components has the schemas of a document of OpenAPI.
+type components struct {
+	Schemas map[string]node `json:"schemas"`
 }
 
 // node is a schema of OpenAPI.
 type node struct {
-	Ref                  string                    `json:"$ref"`
-	AllOf                []node                    `json:"allOf"`
-	Type                 string                    `json:"type"`
-	Format               string                    `json:"format"`
-	Nullable             bool                      `json:"nullable"`
-	Properties           map[string]node           `json:"properties"`
-	AdditionalProperties json.RawMessage           `json:"additionalProperties"`
-	Items                *node                     `json:"items"`
-	Preserve             bool                      `json:"x-kubernetes-preserve-unknown-fields"`
-	IntOrString          bool                      `json:"x-kubernetes-int-or-string"`
-	Embedded             bool                      `json:"x-kubernetes-embedded-resource"`
-	Kinds                []metav1.GroupVersionKind `json:"x-kubernetes-group-version-kind"`
+	Ref                  string                    `json:"$ref,omitempty"`
+	AllOf                []node                    `json:"allOf,omitempty"`
+	Type                 string                    `json:"type,omitempty"`
+	Format               string                    `json:"format,omitempty"`
+	Nullable             bool                      `json:"nullable,omitempty"`
+	Properties           map[string]node           `json:"properties,omitempty"`
+	AdditionalProperties json.RawMessage           `json:"additionalProperties,omitempty"`
+	Items                *node                     `json:"items,omitempty"`
+	Preserve             bool                      `json:"x-kubernetes-preserve-unknown-fields,omitempty"`
+	IntOrString          bool                      `json:"x-kubernetes-int-or-string,omitempty"`
+	Embedded             bool                      `json:"x-kubernetes-embedded-resource,omitempty"`
+	Kinds                []metav1.GroupVersionKind `json:"x-kubernetes-group-version-kind,omitempty"`
 }
 
 // roots returns the schemas of the kinds of a document.
