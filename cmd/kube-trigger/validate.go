@@ -28,8 +28,8 @@ import (
 
 func validateCommand() *cobra.Command {
 	var (
-		config, actionsDir string
-		verbose            bool
+		options app.ValidateOptions
+		verbose bool
 	)
 	cmd := &cobra.Command{
 		Use:     "validate -c FILE|DIR",
@@ -37,14 +37,16 @@ func validateCommand() *cobra.Command {
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, err := app.Validate(cmd.Context(), config, actionsDir)
+			v, err := app.Validate(cmd.Context(), options)
 			if err != nil {
 				return err
 			}
 			return printResult(cmd, v, verbose)
 		},
 	}
-	configFlags(cmd.Flags(), &config, &actionsDir)
+	configFlags(cmd.Flags(), &options.Config, &options.ActionsDir)
+	cmd.Flags().StringArrayVar(&options.Schemas, "schemas", nil, "a file, or a directory of files, with CustomResourceDefinitions, or documents of OpenAPI v3 as kubectl get --raw /openapi/v3/apis/GROUP/VERSION prints them; repeatable")
+	cmd.Flags().BoolVar(&options.Strict, "strict", false, "make fields and kinds that no schema has errors, not warnings")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which objects of other kinds are passed over, which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why, and which rights each trigger needs")
 	return cmd
 }

@@ -102,10 +102,10 @@ func (r *Action) prepareMessages(parameter cue.Value) error {
 	return err
 }
 
-// Warnings returns the fields in message templates that no event of a form has, and the
+// CheckProperties returns the fields in message templates that no event of a form has, and the
 // properties that contain `{{` although they are data. The paths are relative to the
 // properties.
-func (t *Template) Warnings(properties map[string]any, form event.Form) diag.List {
+func (t *Template) CheckProperties(properties map[string]any, form event.Form) expr.Findings {
 	list := t.messages.CheckFields(properties, contextFields(), form)
 	for _, m := range t.messages.Data(properties) {
 		view := false
@@ -113,14 +113,14 @@ func (t *Template) Warnings(properties map[string]any, form event.Form) diag.Lis
 			view = view || m.Path[0] == name
 		}
 		if !view {
-			list.Add(m.Name(), "{{…}} is not rendered, because the property is data; to compute it from the event, use the action's field cue, such as `cue: %s: context.data.metadata.name`", m.Path[0])
+			list = append(list, expr.Finding{Diagnostic: diag.Diagnostic{Path: m.Name(), Message: fmt.Sprintf("{{…}} is not rendered, because the property is data; to compute it from the event, use the action's field cue, such as `cue: %s: context.data.metadata.name`", m.Path[0])}})
 		}
 	}
-	return list[:min(len(list), maxWarnings)]
+	return list[:min(len(list), maxFindings)]
 }
 
-// maxWarnings limits the warnings about one action.
-const maxWarnings = 5
+// maxFindings limits the findings about one action.
+const maxFindings = 5
 
 // CheckComputed checks properties that c completes against the schema of the parameter.
 // The paths in problems are relative to the properties; the positions in inComputed are

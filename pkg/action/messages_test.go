@@ -322,21 +322,21 @@ func TestMessages_Blank(t *testing.T) {
 	}
 }
 
-// TestTemplate_Warnings warns about templates of other tools in data.
-func TestTemplate_Warnings(t *testing.T) {
+// TestTemplate_CheckProperties warns about templates of other tools in data.
+func TestTemplate_CheckProperties(t *testing.T) {
 	tmpl, diags := action.Parse("test", strings.Replace(computedTemplate, "message:", "body?: {...}\n\tmessage:", 2))
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	list := tmpl.Warnings(map[string]any{"message": "{{.data}}", "name": "{{.data.x}}", "body": map[string]any{"a": []any{"{{ .Values.x }}"}}}, event.Form{})
+	list := tmpl.CheckProperties(map[string]any{"message": "{{.data}}", "name": "{{.data.x}}", "body": map[string]any{"a": []any{"{{ .Values.x }}"}}}, event.Form{})
 	if len(list) != 2 || list[0].Path != "body.a[0]" || list[1].Path != "name" || !strings.Contains(list[0].Message, "`cue: body: ") {
 		t.Errorf("got %v", list)
 	}
 }
 
-// TestTemplate_Warnings_Fields warns about fields that no event has: prometheus/alertmanager#1053
+// TestTemplate_CheckProperties_Fields warns about fields that no event has: prometheus/alertmanager#1053
 // (fields of another root), alphagov/govuk-helm-charts#2214.
-func TestTemplate_Warnings_Fields(t *testing.T) {
+func TestTemplate_CheckProperties_Fields(t *testing.T) {
 	tmpl, diags := action.Parse("test", computedTemplate)
 	if len(diags) > 0 {
 		t.Fatal(diags)
@@ -349,7 +349,7 @@ func TestTemplate_Warnings_Fields(t *testing.T) {
 		"{{.data.x}}{{.batch}}{{.old.x}}{{.event.type}}":   "",
 		"{{range .data.items}}{{.name}}{{end}}{{summary}}": "",
 	} {
-		if got := tmpl.Warnings(map[string]any{"message": message, "name": "x"}, event.Form{}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
+		if got := tmpl.CheckProperties(map[string]any{"message": message, "name": "x"}, event.Form{}).Diagnostics().Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", message, got, want)
 		}
 	}
@@ -377,9 +377,9 @@ func TestMessages_Names(t *testing.T) {
 	}
 }
 
-// TestComputed_Warnings warns about the placeholders of other languages, which CUE sends as
+// TestComputed_Check warns about the placeholders of other languages, which CUE sends as
 // they are: argoproj/argo-workflows#940.
-func TestComputed_Warnings(t *testing.T) {
+func TestComputed_Check(t *testing.T) {
 	for cue, want := range map[string]string{
 		`message: "Pod {{.data.metadata.name}}"`:          `1:10: a text in CUE is sent as it is; to put a value into it, write "\(context.data.metadata.name)"`,
 		"name: \"x\"\nmessage: \"Pod ${context.data.x}\"": "2:10: a text in CUE is sent as it is",
@@ -390,7 +390,7 @@ func TestComputed_Warnings(t *testing.T) {
 		if len(diags) > 0 {
 			t.Fatal(diags)
 		}
-		if got := c.Warnings(event.Form{}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
+		if got := c.Check(event.Form{}).Diagnostics().Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", cue, got, want)
 		}
 	}

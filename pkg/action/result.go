@@ -100,17 +100,14 @@ func (r *resolution) readResult() error {
 // has, or "".
 func (t *Template) MissingInResult(path []string) string { return t.resultFields.Missing(path) }
 
-// DataWarnings returns the references of the template to fields of the data that no event of
+// CheckData returns the references of the template to fields of the data that no event of
 // a form has. Their positions are in the template.
-func (t *Template) DataWarnings(form event.Form) diag.List {
-	if len(form.Nested) == 0 {
-		return nil
-	}
+func (t *Template) CheckData(form event.Form) expr.Findings {
 	file, err := t.parse()
 	if err != nil {
 		return nil //nolint:nilerr // Parse reports it
 	}
-	return expr.NestedWarnings(file, form)
+	return expr.CheckTemplate(file, form)
 }
 
 // UnknownResults calls validate with the name of each result that the template, or a

@@ -34,6 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/kubeschema"
 	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -43,14 +44,29 @@ import (
 // Validate start their own executable with it.
 const CheckConfigCommand = "check-config"
 
-// Validate checks a configuration, given as for RunOptions, without an API server.
+// ValidateOptions configure Validate.
+type ValidateOptions struct {
+	// Config and ActionsDir are as in RunOptions.
+	Config, ActionsDir string
+	// Schemas are files, or directories of files, with CustomResourceDefinitions or documents of
+	// OpenAPI v3. They have the types of kinds that are not built in, or are newer.
+	Schemas []string
+	// Strict makes fields and kinds that no schema has problems.
+	Strict bool
+}
+
+// Validate checks a configuration without an API server.
 // It returns an InvalidError with all problems unless all triggers and actions are valid.
-func Validate(ctx context.Context, config, actionsDir string) (Validation, error) {
-	cfg, err := readConfig(config, actionsDir)
+func Validate(ctx context.Context, o ValidateOptions) (Validation, error) {
+	cfg, err := readConfig(o.Config, o.ActionsDir)
 	if err != nil {
 		return Validation{}, err
 	}
 	cfg.Dataflow, cfg.Cycles = true, true
+	cfg.Checks.Strict = o.Strict
+	for _, path := range o.Schemas {
+		cfg.Schemas = append(cfg.Schemas, config.Read(path))
+	}
 	result, err := cfg.check(ctx)
 	return result.Validation, err
 }
@@ -104,6 +120,9 @@ type configuration struct {
 	Names    rights.Names
 	// Cycles has the check report circles of triggers.
 	Cycles bool
+	// Schemas have the types of Kubernetes objects.
+	Schemas []config.Files
+	Checks  trigger.Checks
 }
 
 // checkResult is the result of checking a configuration.
@@ -208,6 +227,10 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	}
 	maps.Copy(templates, own)
 	compiler := c.compiler(templates)
+	compiler.Checks = cfg.Checks
+	if compiler.Schemas, more = cfg.readSchemas(begin); len(more) > 0 {
+		out.diagnostics = append(out.diagnostics, more...)
+	}
 	names := map[event.TriggerRef]diag.FileDiagnostic{}
 	for n, s := range documents.Services {
 		reject := func(i int, name, part string) string {
@@ -243,6 +266,31 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	out.warnings.Sort()
 	out.byCUE.Sort()
 	return out, nil
+}
+
+// readSchemas returns the schemas, and the problems of their files.
+func (cfg configuration) readSchemas(begin func(step string) (reason string)) (*kubeschema.Schemas, diag.FileDiagnostics) {
+	var problems diag.FileDiagnostics
+	schemas := kubeschema.New(nil)
+	for _, files := range cfg.Schemas {
+		kinds, before := 0, len(problems)
+		problems = append(problems, files.Diagnostics...)
+		for _, f := range files.List {
+			if reason := begin("schema " + f.Path); reason != "" {
+				problems = append(problems, diag.FileDiagnostic{File: f.Path, Message: reason})
+				continue
+			}
+			n, err := schemas.Read(f.Data)
+			if err != nil {
+				problems = append(problems, diag.FileDiagnostic{File: f.Path, Message: err.Error()})
+			}
+			kinds += n
+		}
+		if kinds == 0 && len(problems) == before {
+			problems = append(problems, diag.FileDiagnostic{File: files.Path, Message: "has no CustomResourceDefinition and no document of OpenAPI v3"})
+		}
+	}
+	return schemas, problems
 }
 
 // locate returns problems of ActionsDir with their files.

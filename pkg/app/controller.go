@@ -33,7 +33,9 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/pkg/kubeschema"
 	"github.com/kubevela/kube-trigger/pkg/lockdown"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
@@ -142,11 +144,37 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	// The webhook has a checker of its own: its callers do not wait for the checks
 	// of a controller that has just started.
 	setup.Checker = sandbox.NewChild(maxChecks, sandbox.Limits{}, program, CheckServiceCommand)
+	if setup.Kinds, err = kindsOf(m); err != nil {
+		return err
+	}
 	if err := o.Webhook.addTo(m, o.Namespace, controller.NewValidator(m, setup)); err != nil {
 		return fmt.Errorf("start webhook: %w", err)
 	}
 	log.Info("starting", "version", o.Version, "namespace", o.Namespace, "workerImage", o.WorkerImage)
 	return m.Start(ctx)
+}
+
+// kindsTime limits the time in which the types of the objects in the cluster are read.
+const kindsTime = 3 * time.Second
+
+// kindsOf returns the function that reads the types of the objects that a TriggerService watches from the
+// API server of m. What cannot be read in time is left out.
+func kindsOf(m ctrl.Manager) (func(context.Context, *v1alpha1.TriggerService) []kubeschema.Kind, error) {
+	schemas, err := kubeschema.NewCluster(m.GetConfig(), m.GetHTTPClient())
+	if err != nil {
+		return nil, err
+	}
+	var none clients
+	sources := none.sources()
+	return func(ctx context.Context, ts *v1alpha1.TriggerService) []kubeschema.Kind {
+		ctx, cancel := context.WithTimeout(ctx, kindsTime)
+		defer cancel()
+		kinds, err := schemas.Kinds(ctx, trigger.Kinds(sources, ts))
+		if err != nil {
+			logr.FromContextOrDiscard(ctx).Info("schemas are not read", "reason", err.Error())
+		}
+		return kinds
+	}, nil
 }
 
 // validateBumpClusters returns an error that names what is wrong with BumpClusters.

@@ -211,7 +211,9 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	for name, problems := range invalid {
 		log.Info("Action is invalid", "action", name, "problems", problems.Error())
 	}
-	compiled := trigger.CompileService(c.compiler(templates), config.Service, config.Reject)
+	compiler := c.compiler(templates)
+	compiler.Checks.WarnOnly = true // it has been accepted
+	compiled := trigger.CompileService(compiler, config.Service, config.Reject)
 	group := w.crashGroup(config)
 	if group != nil {
 		defer group.Release()

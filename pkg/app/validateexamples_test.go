@@ -44,12 +44,15 @@ func TestValidate_Examples(t *testing.T) {
 			if name == "custom-action/trigger.yaml" { // its action is a file of its own
 				file = filepath.Dir(file)
 			}
-			v, err := Validate(t.Context(), file, actions)
+			v, err := Validate(t.Context(), ValidateOptions{Config: file, ActionsDir: actions})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := v.Triggers+v.Definitions == 0; got != slices.Contains(without, name) || got && len(v.Others) == 0 {
 				t.Errorf("got %d triggers, %d actions and %v", v.Triggers, v.Definitions, v.Others)
+			}
+			if len(v.Warnings) > 0 {
+				t.Errorf("got %v", v.Warnings)
 			}
 		})
 	}

@@ -73,12 +73,13 @@ func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerSer
 }
 
 // newCheckRequest returns a request with the fields of ts that its validity depends
-// on, so that a change of any other field is a cache hit.
+// on, so that a change of any other field is a cache hit. Probable mistakes are no problems: a
+// new version of the program must not stop what an earlier one has accepted.
 func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action, worker *sandbox.Worker) sandbox.Request {
 	return sandbox.Request{
 		Service: v1alpha1.TriggerService{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name, Labels: trigger.ApplicationLabels(ts)}, Spec: ts.Spec,
 		},
-		Actions: actions, Worker: worker,
+		Actions: actions, Worker: worker, Checks: trigger.Checks{WarnOnly: true},
 	}
 }

@@ -76,6 +76,7 @@ import (
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/fair"
+	"github.com/kubevela/kube-trigger/pkg/kubeschema"
 	"github.com/kubevela/kube-trigger/pkg/lockdown"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -98,6 +99,9 @@ type Options struct {
 	// KeySecret is the Secret with the key that accepted versions are signed with. The
 	// controller creates it.
 	KeySecret types.NamespacedName
+	// Kinds returns the types of the objects that the triggers of a TriggerService watch. The
+	// validator checks by them. Defaults to none.
+	Kinds func(ctx context.Context, ts *v1alpha1.TriggerService) []kubeschema.Kind
 	// Checker validates TriggerServices and actions, at most MaxChecks (1) concurrently.
 	Checker   sandbox.Checker
 	MaxChecks int

@@ -70,7 +70,7 @@ func (v *validator) validate(ctx context.Context, q *admissionv1.AdmissionReques
 		if updated.Namespace = q.Namespace; updated.Name == "" { // the API server generates it later
 			updated.Name = updated.GenerateName + "x"
 		}
-		out, err := v.validateTriggerService(ctx, &updated)
+		out, err := v.validateTriggerService(ctx, &updated, trigger.Checks{WarnOnly: q.Operation == admissionv1.Update})
 		if err != nil {
 			return out, err
 		}
@@ -107,7 +107,7 @@ func decodeObjects(q *admissionv1.AdmissionRequest, old, updated any) error {
 
 // validateTriggerService returns the verdict for a TriggerService. A broken action whose
 // last valid template stays in use is a warning.
-func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.TriggerService) (admission.Verdict, error) {
+func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.TriggerService, checks trigger.Checks) (admission.Verdict, error) {
 	var out admission.Verdict
 	d, err := v.acceptedDefinition(ctx, ts)
 	if err != nil {
@@ -122,7 +122,10 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 		return out, err
 	}
 	request := newCheckRequest(ts, actions, worker)
-	request.Rights = true
+	request.Rights, request.Checks = true, checks
+	if v.Kinds != nil {
+		request.Kinds = v.Kinds(ctx, ts)
+	}
 	report, err := v.Checker.Check(ctx, request)
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add("spec", "%v", err)

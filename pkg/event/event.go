@@ -15,7 +15,7 @@ limitations under the License.
 */
 
 // Package event defines Event, the one type that flows from sources through
-// filters to actions. It imports no other package of this module.
+// filters to actions. It imports no other package of this module but datatype.
 package event
 
 import (

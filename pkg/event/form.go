@@ -16,13 +16,21 @@ limitations under the License.
 
 package event
 
+import "github.com/kubevela/kube-trigger/pkg/datatype"
+
 // Form is what all events of a source have in common.
 type Form struct {
 	// Types are all types of events; nil if the sender decides.
 	Types []string
-	// DataFields are all fields that the data may have; nil if the kind of the object
-	// decides.
-	DataFields []string
-	// Nested are all fields that a field of the data may have, by its name.
-	Nested map[string][]string
+	// Data is the type of the data. The zero value is an object with any fields.
+	Data datatype.Type
+}
+
+// Context returns the type of `context`, which is given without data, in events of the form.
+func (f Form) Context(context datatype.Type) datatype.Type {
+	data := f.Data
+	if data.Kinds == 0 {
+		data = datatype.Of(datatype.Struct)
+	}
+	return context.With(map[string]datatype.Type{"data": data, "old": data})
 }

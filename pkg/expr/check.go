@@ -24,11 +24,10 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
-	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
 
@@ -37,24 +36,26 @@ import (
 type checker struct {
 	*Expression
 	// context is the type of context.
-	context types.Type
+	context datatype.Type
 	types   *types.Analysis
 	// bytes are the literals of bytes that are used as bytes.
 	bytes map[ast.Node]bool
+	// functions are those of packages, by their import paths.
+	functions map[string][]string
 	diagnostics
 }
 
 func newChecker(e *Expression) (*checker, error) {
-	schema, err := parser.ParseExpr("schema", event.Schema)
+	context, err := contextType()
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{Expression: e, context: types.FromSchema(schema), bytes: map[ast.Node]bool{}}
-	c.types = types.Analyse(e.file, func(id *ast.Ident) (types.Type, bool) {
+	c := &checker{Expression: e, context: context, bytes: map[ast.Node]bool{}, functions: map[string][]string{}}
+	c.types = types.Analyse(e.file, func(id *ast.Ident) (datatype.Type, bool) {
 		if e.isContext(id) {
 			return c.context, true
 		}
-		return types.Of(types.Any), len(e.helper(id)) > 1
+		return datatype.Of(datatype.Any), len(e.helper(id)) > 1
 	})
 	return c, nil
 }
@@ -125,6 +126,7 @@ func (c *checker) visit(n ast.Node) bool {
 			c.checkRegexp(n.X)
 		}
 	case *ast.SelectorExpr:
+		c.checkFunction(n)
 		c.checkField(n.X, n.Sel)
 	case *ast.IndexExpr:
 		c.checkIndex(n)
@@ -187,20 +189,24 @@ func (c *checker) checkField(x ast.Expr, field ast.Label) {
 }
 
 // checkName checks that the value at path, whose type is given, may have a field of that name.
-func (c *checker) checkName(label ast.Node, name string, t types.Type, path string) {
+func (c *checker) checkName(label ast.Node, name string, t datatype.Type, path string) {
 	if _, ok := t.Field(name); ok {
 		return
 	}
-	if !t.Kinds.Has(types.Struct) {
+	if !t.Kinds.Has(datatype.Struct) {
 		c.add(label, "%s has no field %q: it is %s", path, name, t.Kinds)
 		return
 	}
 	known := slices.Sorted(maps.Keys(t.Fields))
-	c.add(label, "%s has no field %q (known fields: %s)%s", path, name, strings.Join(known, ", "), diag.Suggest(name, known))
+	hint := diag.Suggest(name, known)
+	if meant := pathOf(name); hint == "" && path == "context" && meant != "" {
+		hint = "; did you mean " + meant + "?"
+	}
+	c.add(label, "%s has no field %q (known fields: %s)%s", path, name, strings.Join(known, ", "), hint)
 }
 
 // checkConstraint checks the fields of x, a constraint on the value at path, whose type is given.
-func (c *checker) checkConstraint(x ast.Expr, t types.Type, path string) {
+func (c *checker) checkConstraint(x ast.Expr, t datatype.Type, path string) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
 		c.checkConstraint(x.X, t, path)

@@ -146,10 +146,10 @@ func hasDynamicFields(n ast.Node) bool {
 	return dynamic
 }
 
-// Warnings returns what is probably not meant of events of a form, with the positions in the
+// Check returns what is probably not meant of events of a form, with the positions in the
 // text.
-func (c *Computed) Warnings(form event.Form) diag.List {
-	return append(Warnings(c.text, form), interpolationWarnings(c.text)...)
+func (c *Computed) Check(form event.Form) Findings {
+	return append(Check(c.text, form), interpolationWarnings(c.text)...)
 }
 
 // Partial reports whether the names of its fields depend on the event.

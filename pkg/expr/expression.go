@@ -19,6 +19,7 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -101,7 +102,7 @@ func Parse(text string) (*Expression, diag.List) {
 		return nil, append(list, diag.Diagnostic{Message: err.Error()})
 	}
 	list = append(list, checked...)
-	list = append(list, vet(text)...)
+	list = append(list, vet(text, checked)...)
 	if len(list) > 0 {
 		return nil, sortByPosition(list)
 	}
@@ -179,7 +180,10 @@ func parseExpression(text string) (*Expression, diag.List) {
 		case *ast.Field:
 			e.addField(d, &list)
 		case *ast.EmbedDecl:
-			if _, ok := d.Expr.(*ast.StructLit); ok {
+			if _, ok := d.Expr.(*ast.StructLit); ok && isGoTemplate(text) {
+				list.add(d, "this is CUE, without {{ and }}")
+				continue
+			} else if ok {
 				list.add(d, "a struct is not a condition; write the constraints without braces: context: data: …")
 				continue
 			}
@@ -215,14 +219,22 @@ func (e *Expression) addField(f *ast.Field, list *diagnostics) {
 	case identifier && closure.IsInternal(name):
 		e.helpers[name] = append(e.helpers[name], helper{f, f.Value, unaliased(f.Value)})
 	default:
-		list.add(f, "constraints belong under context: unknown field %q%s", name, diag.Suggest(name, []string{"context"}))
+		hint := diag.Suggest(name, []string{"context"})
+		if path := pathOf(name); hint == "" && path != "" {
+			hint = "; did you mean " + strings.ReplaceAll(path, ".", ": ") + "?"
+		}
+		list.add(f, "constraints belong under context: unknown field %q%s", name, hint)
 	}
 }
 
-// vet returns the errors that CUE finds in an expression before there is an event.
-func vet(text string) diag.List {
+// nonFunction begins CUE's error for a call of a function that there is not.
+const nonFunction = "cannot call non-function"
+
+// vet returns the errors that CUE finds in an expression before there is an event, without those that follow
+// from what check has found.
+func vet(text string, checked diag.List) diag.List {
 	e, list := parseExpression(text)
-	if len(list) > 0 {
+	if len(list) > 0 || len(CheckCalls(e.file)) > 0 {
 		return nil
 	}
 	e.split()
@@ -242,7 +254,10 @@ func vet(text string) diag.List {
 	if err != nil {
 		list = append(list, cueDiagnostics(err, e)...)
 	}
-	return list
+	if len(checked) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return strings.HasPrefix(d.Message, nonFunction) })
 }
 
 // Build returns the value of a filter or program. The errors of CUE are in the value.

@@ -91,7 +91,7 @@ func pathOf(name string) string {
 		return "context.data"
 	case "oldObject", "oldObj":
 		return "context.old"
-	case "body", "headers", "query":
+	case "body", "headers", "query", "metadata", "spec", "status", "kind", "apiVersion":
 		return "context.data." + name
 	}
 	if slices.Contains(event.ContextFields(), name) {
@@ -105,19 +105,28 @@ func isInfix(word string) bool {
 	return slices.Contains([]string{"in", "contains", "startsWith", "endsWith", "matches", "and", "or", "not"}, word)
 }
 
-// syntaxHints adds to the syntax errors in text what is likely meant.
+// syntaxHints adds to the syntax errors in text what is likely meant. Errors that follow from one with a
+// hint, on the same line, are left out.
 func syntaxHints(list diag.List, text string) diag.List {
-	for i, d := range list {
-		if hint := syntaxHint(text, d.Line, d.Column); hint != "" {
-			list[i].Message += "; " + hint
+	var out diag.List
+	explained := 0
+	for _, d := range list {
+		hint := syntaxHint(text, d.Line, d.Column)
+		if hint == "" && d.Line == explained {
+			continue
 		}
+		if hint != "" {
+			d.Message += "; " + hint
+			explained = d.Line
+		}
+		out = append(out, d)
 	}
-	return list
+	return out
 }
 
 // syntaxHint returns what is likely meant by the tokens around a syntax error, or "".
 func syntaxHint(text string, line, column int) string {
-	if strings.HasPrefix(strings.TrimSpace(text), "{{") {
+	if isGoTemplate(text) {
 		return "this is CUE, without {{ and }}"
 	}
 	var s scanner.Scanner
@@ -135,6 +144,9 @@ func syntaxHint(text string, line, column int) string {
 		previous = here
 	}
 }
+
+// isGoTemplate reports whether a text is likely a Go template.
+func isGoTemplate(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "{{") }
 
 // lexeme is a token with its text.
 type lexeme struct {

@@ -17,12 +17,12 @@ limitations under the License.
 package expr
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template/parse"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
@@ -77,30 +77,34 @@ func withMessageHint(message string) string {
 // CheckFields returns the fields that message templates of properties select, and that are
 // none of the known fields of `context`, or that no event of a form has: .metadata in place
 // of .data.metadata, .data.ref in place of .data.body.ref.
-func (m Messages) CheckFields(properties map[string]any, known []string, form event.Form) diag.List {
-	var list diag.List
+func (m Messages) CheckFields(properties map[string]any, known []string, form event.Form) Findings {
+	var list Findings
 	for _, message := range m.Of(properties) {
 		if message.From != "" {
 			continue
 		}
 		message.eachPath(func(path []string, pos parse.Pos) {
-			if problem := unknownField(path, known, form); problem != "" {
+			if problem, certainty := unknownPath(path, known, form); problem != "" {
 				line, column := message.position(pos)
-				list = append(list, diag.Diagnostic{Path: message.Name(), Line: line, Column: column, Message: problem})
+				list = append(list, Finding{diag.Diagnostic{Path: message.Name(), Line: line, Column: column, Message: problem}, certainty})
 			}
 		})
 	}
 	return list
 }
 
-// unknownField returns why no event of a form has a value at path, or "".
-func unknownField(path, known []string, form event.Form) string {
+// unknownPath returns why no event of a form has a value at path, or "".
+func unknownPath(path, known []string, form event.Form) (problem string, certainty Certainty) {
 	name := path[0]
 	if slices.Contains(known, name) {
-		if name != "data" || len(path) < 2 {
-			return ""
+		t, ok := form.Context(datatype.Of(datatype.Struct)).Field(name)
+		for i, name := range path[1:] {
+			if problem, certainty = unknownField(t, name, func() string { return "." + strings.Join(path[:i+1], ".") }, place{form.Data, ".data"}); problem != "" || !ok {
+				return problem, certainty
+			}
+			t, ok = t.Field(name)
 		}
-		return cmp.Or(unknownData(".data", path[1:2], form), unknownData(".data", path[1:min(3, len(path))], form), unknownData(".data", path[1:], form))
+		return "", 0
 	}
 	hint := diag.Suggest(name, known)
 	switch {
@@ -109,7 +113,7 @@ func unknownField(path, known []string, form event.Form) string {
 	case hint == "":
 		hint = "; fields of the object are in .data: .data." + strings.Join(path, ".")
 	}
-	return "." + name + " is never there" + hint
+	return "." + name + " is never there" + hint, Doubtful
 }
 
 // position returns the line and the column of pos in the template.

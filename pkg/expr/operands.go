@@ -18,10 +18,13 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 	"github.com/kubevela/kube-trigger/pkg/expr/types"
@@ -46,8 +49,9 @@ func (c *checker) checkCondition(x ast.Expr) {
 		}
 	}
 	k := c.types.Of(x).Kinds
-	switch {
-	case k.Has(types.Bool):
+	switch call, _ := x.(*ast.CallExpr); {
+	case k.Has(datatype.Bool):
+	case call != nil && c.unknownFunction(call.Fun) != "": // checkFunction reports it
 	case k.IsOne():
 		c.add(x, "must be a boolean, not %s: %s", k, Excerpt(x))
 	default:
@@ -62,7 +66,7 @@ func (c *checker) checkOperands(x *ast.BinaryExpr) {
 		return
 	}
 	a, b := c.types.Of(x.X).Kinds, c.types.Of(x.Y).Kinds
-	if (x.Op == token.MAT || x.Op == token.NMAT) && isKnown(b) && b != types.String {
+	if (x.Op == token.MAT || x.Op == token.NMAT) && isKnown(b) && b != datatype.String {
 		c.add(x.Y, "%s compares with a regular expression, a string, not with %s: %s", x.Op, b, Excerpt(x.Y))
 		return
 	}
@@ -83,7 +87,7 @@ func (c *checker) checkOperands(x *ast.BinaryExpr) {
 
 // isKnown reports whether k is one kind, but neither null, which anything may be compared with, nor
 // bytes, which checkBytes reports.
-func isKnown(k types.Kinds) bool { return k.IsOne() && k != types.Null && k != types.Bytes }
+func isKnown(k datatype.Kinds) bool { return k.IsOne() && k != datatype.Null && k != datatype.Bytes }
 
 // measured returns `quantity("10Gi")` for the operands quantity(x) and "10Gi", in any
 // order.
@@ -141,6 +145,38 @@ func (c *checker) checkCall(call *ast.CallExpr) {
 	}
 }
 
+// checkFunction reports a function or a constant that a package does not have.
+func (c *checker) checkFunction(x *ast.SelectorExpr) {
+	if message := c.unknownFunction(x); message != "" {
+		c.add(x.Sel, "%s", message)
+	}
+}
+
+// unknownFunction returns why a package of the standard library does not have x, or "".
+func (c *checker) unknownFunction(x ast.Expr) string {
+	sel, ok := x.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	pkg, ok := sel.X.(*ast.Ident)
+	if !ok {
+		return ""
+	}
+	path, name := c.imports[pkg.Name], LabelName(sel.Sel)
+	if _, imported := pkg.Node.(*ast.ImportSpec); !imported || !slices.Contains(types.StandardLibrary(), path) {
+		return ""
+	}
+	known, ok := c.functions[path]
+	if !ok {
+		known = types.Functions(path)
+		c.functions[path] = known
+	}
+	if slices.Contains(known, name) {
+		return ""
+	}
+	return fmt.Sprintf("the package %q has no function %q%s", path, name, diag.Suggest(name, known))
+}
+
 // checkMeasure reports an argument of a function that is not of the form it takes.
 func (c *checker) checkMeasure(function string, x ast.Expr) {
 	if text, ok := stringLiteral(x); ok && !isBytes(x) {
@@ -150,7 +186,7 @@ func (c *checker) checkMeasure(function string, x ast.Expr) {
 		return
 	}
 	k := c.types.Of(x).Kinds
-	if isKnown(k) && k != types.String && (k != types.Number || function != string(measure.Quantity)) {
+	if isKnown(k) && k != datatype.String && (k != datatype.Number || function != string(measure.Quantity)) {
 		c.add(x, "%s takes a text, not %s: %s", function, k, Excerpt(x))
 	}
 }

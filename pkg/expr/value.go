@@ -19,8 +19,8 @@ package expr
 import (
 	"cuelang.org/go/cue/ast"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
-	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
 
 // ParseString parses and checks an expression whose value can be a name: a string or a
@@ -38,7 +38,7 @@ func ParseString(text string) (*Expression, diag.List) {
 		return nil, append(list, diag.Diagnostic{Message: err.Error()})
 	}
 	list = append(list, checked...)
-	if list = append(list, vet(text)...); len(list) > 0 {
+	if list = append(list, vet(text, checked)...); len(list) > 0 {
 		return nil, sortByPosition(list)
 	}
 	e.split()
@@ -57,7 +57,7 @@ func checkString(e *Expression) (diag.List, error) {
 	c.checkImports()
 	ast.Walk(e.file, c.visit, nil)
 	for _, x := range e.Conditions {
-		if k := c.types.Of(x).Kinds; k.IsOne() && !k.Has(types.String|types.Number) {
+		if k := c.types.Of(x).Kinds; k.IsOne() && !k.Has(datatype.String|datatype.Number) {
 			c.add(x, "must be a string or a number, not %s: %s", k, Excerpt(x))
 		}
 	}

@@ -17,8 +17,9 @@ limitations under the License.
 package expr
 
 import (
-	"fmt"
+	"cmp"
 	"iter"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,121 +28,182 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Warnings returns what is valid in CUE over `context`, and probably not meant: quantities,
+// Check returns what is valid in CUE over `context`, and probably not meant: quantities,
 // times, durations and versions that are ordered as texts, letter by letter; a name that is
-// compared with a pattern; and types and data that no event of a form has.
-func Warnings(text string, form event.Form) diag.List {
-	file, err := ParseSyntax(Filename, text)
+// compared with a pattern; and types, fields and kinds of values that no event of a form has.
+func Check(text string, form event.Form) Findings {
+	file, err := ParseFile(Filename, text)
 	if err != nil {
-		return nil //nolint:nilerr // Parse reports it
+		return nil // Parse reports it
+	}
+	data, err := newDataChecker(file, form)
+	if err != nil {
+		return nil // Parse reports it
 	}
 	w := warner{
-		form:     form,
-		quantity: regexp.MustCompile(`^[+-]?\d+(\.\d+)?([numkMGTPE]|[KMGTPE]i)?$`),
-		version:  regexp.MustCompile(`^(v\d+(\.\d+)?|v?\d+\.\d+\.\d+)([-+][0-9A-Za-z.+-]+)?$`),
+		dataChecker: data,
+		form:        form,
+		quantity:    regexp.MustCompile(`^[+-]?\d+(\.\d+)?([numkMGTPE]|[KMGTPE]i)?$`),
+		version:     regexp.MustCompile(`^(v\d+(\.\d+)?|v?\d+\.\d+\.\d+)([-+][0-9A-Za-z.+-]+)?$`),
+		checked:     map[ast.Node]bool{},
 	}
-	ast.Walk(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.BinaryExpr:
-			if isOrder(n.Op) {
-				w.check(n.X)
-				w.check(n.Y)
-			}
-			if n.Op == token.AND && isCondition(n.X) && isCondition(n.Y) {
-				w.addAt(n.OpPos, "a & b unifies two values, which differ if one condition is false; write a && b")
-			}
-			if n.Op == token.EQL || n.Op == token.NEQ {
-				w.equality(n.X, n.Y)
-				w.equality(n.Y, n.X)
-			}
-		case *ast.UnaryExpr:
-			if isOrder(n.Op) {
-				w.check(n.X)
-			}
-		case *ast.CallExpr:
-			w.contains(n)
-		case *ast.SelectorExpr:
-			w.dataField(n.X, n.Sel)
-		case *ast.IndexExpr:
-			if name, ok := n.Index.(*ast.BasicLit); ok {
-				w.dataField(n.X, name)
-			}
+	for _, d := range file.Decls {
+		if condition, ok := d.(*ast.EmbedDecl); ok {
+			maps.Copy(w.checked, w.condition(condition.Expr))
 		}
-		return true
-	}, nil)
+	}
+	ast.Walk(file, w.visit, nil)
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.Field); ok && LabelName(f.Label) == "context" {
 			w.constraints(f.Value)
 		}
 	}
-	return w.list
+	slices.SortStableFunc(w.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return w.Findings
 }
 
-// NestedWarnings returns the references in a template to fields of the data that no event of
-// a form has, where the form knows these: context.data.changes.phase. The template may be
-// for events of other sources as well, which have other data.
-func NestedWarnings(file *ast.File, form event.Form) diag.List {
-	var list diag.List
+// CheckTemplate returns the references in a template to fields that the data of no event of a form has,
+// but for fields of the data itself: the template may be for events of other sources as well, which have
+// other data. What it has a default for, or asks for, may be absent.
+func CheckTemplate(file *ast.File, form event.Form) Findings {
+	if form.Data.Kinds == 0 {
+		return nil
+	}
+	c, err := newDataChecker(file, form)
+	if err != nil {
+		return nil // Parse reports it
+	}
+	optional := map[string]bool{}
 	ast.Walk(file, func(n ast.Node) bool {
-		x, ok := n.(ast.Expr)
-		if !ok {
-			return true
-		}
-		path, ok := staticPath(x)
-		if ok && len(path) > 3 && path[0] == "context" && path[1] == "data" {
-			if problem := unknownData("context.data", path[2:4], event.Form{Nested: form.Nested}); problem != "" {
-				list = append(list, diag.Diagnostic{Line: n.Pos().Line(), Column: n.Pos().Column(), Message: problem})
+		switch n := n.(type) {
+		case *ast.BinaryExpr:
+			if hasBottom(n) {
+				optional[Excerpt(n.X)], optional[Excerpt(n.Y)] = true, true
+			}
+		case *ast.UnaryExpr:
+			if n.Op == token.MUL {
+				optional[Excerpt(n.X)] = true
 			}
 		}
-		return !ok
+		return true
 	}, nil)
-	return list
+	ast.Walk(file, func(n ast.Node) bool {
+		x, ok := n.(*ast.SelectorExpr)
+		if !ok || optional[Excerpt(x)] {
+			return !ok
+		}
+		if path := Excerpt(x.X); path != "context" && path != "context.data" && path != "context.old" {
+			c.field(x.X, x.Sel)
+		}
+		return true
+	}, nil)
+	for i := range c.Findings {
+		c.Findings[i].Certainty = Doubtful
+	}
+	return c.Findings
 }
 
 type warner struct {
-	diagnostics
+	*dataChecker
 	form              event.Form
 	quantity, version *regexp.Regexp
+	// checked are the comparisons whose operands have been checked.
+	checked map[ast.Node]bool
+}
+
+func (w *warner) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.BinaryExpr:
+		if isOrder(n.Op) && w.mismatch(n) == "" && !w.check(n.X) && !w.check(n.Y) {
+			w.format(n)
+		}
+		if n.Op == token.AND && isCondition(n.X) && isCondition(n.Y) {
+			w.addAt(n.OpPos, Doubtful, "a & b unifies two values, which differ if one condition is false; write a && b")
+		}
+		if n.Op == token.EQL || n.Op == token.NEQ {
+			w.equality(n.X, n.Y)
+			w.equality(n.Y, n.X)
+		}
+		if !w.checked[n] {
+			w.operands(n, Doubtful)
+		}
+	case *ast.UnaryExpr:
+		if isOrder(n.Op) {
+			w.check(n.X)
+		}
+	case *ast.CallExpr:
+		w.contains(n)
+	case *ast.SelectorExpr:
+		w.field(n.X, n.Sel)
+	case *ast.IndexExpr:
+		if name, ok := n.Index.(*ast.BasicLit); ok && name.Kind == token.STRING {
+			w.field(n.X, name)
+		}
+	}
+	return true
 }
 
 // check adds a warning if x, an operand of an order, is the text of a quantity, a time, a
-// duration or a version.
-func (w *warner) check(x ast.Expr) {
+// duration or a version, and reports whether it has.
+func (w *warner) check(x ast.Expr) bool {
 	text, ok := stringLiteral(x)
 	if !ok || isBytes(x) {
-		return
+		return false
 	}
+	before := len(w.Findings)
 	_, err := time.ParseDuration(text)
 	isDuration, isQuantity := err == nil, w.quantity.MatchString(text)
 	switch {
 	case isQuantity && isDuration && text != "0":
-		w.add(x, `texts are compared letter by letter, so that "5m" is more than "10m"; compare quantities: quantity(…) > quantity(%[1]q), or durations: time.ParseDuration(…) > time.ParseDuration(%[1]q)`, text)
+		w.add(x, Doubtful, `texts are compared letter by letter, so that "5m" is more than "10m"; compare quantities: quantity(…) > quantity(%[1]q), or durations: time.ParseDuration(…) > time.ParseDuration(%[1]q)`, text)
 	case isQuantity:
-		w.add(x, `texts are compared letter by letter, so that "5Gi" is more than "10Gi"; compare quantities: quantity(…) > quantity(%q)`, text)
+		w.add(x, Doubtful, `texts are compared letter by letter, so that "5Gi" is more than "10Gi"; compare quantities: quantity(…) > quantity(%q)`, text)
 	case isDuration:
-		w.add(x, `texts are compared letter by letter, so that "5s" is more than "10s"; compare durations: time.ParseDuration(…) > time.ParseDuration(%q)`, text)
+		w.add(x, Doubtful, `texts are compared letter by letter, so that "5s" is more than "10s"; compare durations: time.ParseDuration(…) > time.ParseDuration(%q)`, text)
 	case isTime(text):
-		w.add(x, "texts are compared letter by letter, without regard to time zones; compare times: timestamp(…) > timestamp(%q)", text)
+		w.add(x, Doubtful, "texts are compared letter by letter, without regard to time zones; compare times: timestamp(…) > timestamp(%q)", text)
 	case w.version.MatchString(text):
-		w.add(x, `texts are compared letter by letter, so that "1.9.0" is more than "1.10.0"; compare versions: version(…) > version(%q)`, text)
+		w.add(x, Doubtful, `texts are compared letter by letter, so that "1.9.0" is more than "1.10.0"; compare versions: version(…) > version(%q)`, text)
+	}
+	return len(w.Findings) > before
+}
+
+// format adds a warning if an operand of an order is a text with an order of its own.
+func (w *warner) format(x *ast.BinaryExpr) {
+	for _, operand := range []ast.Expr{x.X, x.Y} {
+		switch w.types.Of(operand).Format {
+		case datatype.Quantity:
+			w.add(x, Doubtful, "%s is a quantity, a text such as \"500m\" or \"10Gi\"; compare quantities: quantity(%s) %s quantity(%s)", Excerpt(operand), Excerpt(x.X), x.Op, Excerpt(x.Y))
+		case datatype.Time:
+			w.add(x, Doubtful, "%s is a time, and texts are compared letter by letter; compare times: timestamp(%s) %s timestamp(%s)", Excerpt(operand), Excerpt(x.X), x.Op, Excerpt(x.Y))
+		default:
+			continue
+		}
+		return
 	}
 }
 
 // constraints adds the warnings about constraints on context: data: ref: "main".
 func (w *warner) constraints(context ast.Expr) {
 	for name, f := range fieldsOf(context) {
-		for inner, field := range fieldsOf(f.Value) {
-			if name == "event" {
-				w.eventField(field.Label, inner)
+		switch name {
+		case "data", "old":
+			if t, ok := w.context.Field(name); ok {
+				w.constraint(f.Value, t, "context."+name, Impossible)
 			}
-			if name == "data" {
-				w.unknownData(field.Label, inner)
-			} else if text, ok := stringLiteral(field.Value); ok && name == "event" && inner == "type" {
-				w.eventType(field.Value, text)
+		case "event":
+			for inner, field := range fieldsOf(f.Value) {
+				w.eventField(field.Label, inner)
+				if text, ok := stringLiteral(field.Value); ok && inner == "type" {
+					w.eventType(field.Value, text)
+				}
 			}
 		}
 	}
@@ -180,7 +242,7 @@ func (w *warner) equality(x, value ast.Expr) {
 	}
 	if last := path[len(path)-1]; strings.Contains(text, "*") && (last == "name" || last == "namespace") {
 		pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*") + "$"
-		w.add(value, "== compares the whole text, in which no name has a *; a pattern is a regular expression: =~ %q", pattern)
+		w.add(value, Doubtful, "== compares the whole text, in which no name has a *; a pattern is a regular expression: =~ %q", pattern)
 	}
 }
 
@@ -202,54 +264,27 @@ func (w *warner) eventType(value ast.Expr, text string) {
 	if len(w.form.Types) == 0 || slices.Contains(w.form.Types, text) {
 		return
 	}
-	w.add(value, "no event of this source has the type %q%s; types: %s", text, diag.Suggest(text, w.form.Types), strings.Join(w.form.Types, ", "))
+	w.add(value, Doubtful, "no event of this source has the type %q%s; types: %s", text, diag.Suggest(text, w.form.Types), strings.Join(w.form.Types, ", "))
 }
 
-// dataField adds a warning if no event has the field of x, context.data or a part of it.
-func (w *warner) dataField(x ast.Expr, field ast.Label) {
-	root, path := selectorPath(x)
-	name, ok := fieldName(field)
-	switch {
-	case !ok || root != "context" || len(path) == 0:
-	case path[0] == "data":
-		w.unknownData(field, append(slices.Clip(path[1:]), name)...)
-	case path[0] == "event" && len(path) == 1:
-		w.eventField(field, name)
+// field checks that a value of x may have a field.
+func (w *warner) field(x ast.Expr, field ast.Label) {
+	switch Excerpt(x) {
+	case "context": // Parse reports it
+	case "context.event":
+		if name, ok := fieldName(field); ok {
+			w.eventField(field, name)
+		}
+	default:
+		w.dataChecker.field(x, field)
 	}
 }
 
 // eventField adds a warning about a field that context.event never has.
 func (w *warner) eventField(field ast.Node, name string) {
 	if known := event.Fields(); !slices.Contains(known, name) {
-		w.add(field, "no event has context.event.%s%s; fields: %s", name, diag.Suggest(name, known), strings.Join(known, ", "))
+		w.add(field, Doubtful, "no event has context.event.%s%s; fields: %s", name, diag.Suggest(name, known), strings.Join(known, ", "))
 	}
-}
-
-func (w *warner) unknownData(field ast.Node, path ...string) {
-	if problem := unknownData("context.data", path, w.form); problem != "" {
-		w.add(field, "%s", problem)
-	}
-}
-
-// unknownData returns why no event of a form has a value at a path below its data, whose
-// own path is data, or "". It knows the last name of the path only.
-func unknownData(data string, path []string, form event.Form) string {
-	if len(path) == 2 && form.Nested[path[0]] != nil && !slices.Contains(form.Nested[path[0]], path[1]) {
-		known := form.Nested[path[0]]
-		return fmt.Sprintf("no event of this source has %s.%s.%s%s; fields: %s", data, path[0], path[1], diag.Suggest(path[1], known), strings.Join(known, ", "))
-	}
-	fields := form.DataFields
-	if len(path) == 2 && path[0] == "headers" && slices.Contains(fields, "headers") && path[1] != strings.ToLower(path[1]) {
-		return fmt.Sprintf("names of headers are in lower case: %q", strings.ToLower(path[1]))
-	}
-	if len(fields) == 0 || len(path) != 1 || slices.Contains(fields, path[0]) {
-		return ""
-	}
-	hint := diag.Suggest(path[0], fields)
-	if hint == "" && slices.Contains(fields, "body") {
-		hint = fmt.Sprintf("; did you mean %s.body.%s?", data, path[0])
-	}
-	return fmt.Sprintf("no event of this source has %s.%s%s; fields: %s", data, path[0], hint, strings.Join(fields, ", "))
 }
 
 // isCondition reports whether x is a comparison, or joins some.
@@ -287,20 +322,20 @@ func isTime(text string) bool {
 
 // interpolationWarnings returns the texts in CUE with the placeholders of another language,
 // which CUE does not replace: {{.data.x}}, ${context.data.x}.
-func interpolationWarnings(text string) diag.List {
+func interpolationWarnings(text string) Findings {
 	file, err := ParseSyntax(Filename, text)
 	if err != nil {
-		return nil //nolint:nilerr // ParseComputed reports it
+		return nil // ParseComputed reports it
 	}
-	var w diagnostics
+	var w Findings
 	ast.Walk(file, func(n ast.Node) bool {
 		if lit, ok := n.(*ast.BasicLit); ok {
 			text, _ := stringLiteral(lit)
 			if strings.Contains(text, "{{") || strings.Contains(text, "${context") || strings.Contains(text, "$(context") {
-				w.add(lit, `a text in CUE is sent as it is; to put a value into it, write "\(context.data.metadata.name)"`)
+				w.add(lit, Doubtful, `a text in CUE is sent as it is; to put a value into it, write "\(context.data.metadata.name)"`)
 			}
 		}
 		return true
 	}, nil)
-	return w.list
+	return w
 }

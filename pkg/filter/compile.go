@@ -58,9 +58,9 @@ func Compile(text string, t event.Trigger) (filter Filter, list diag.List) {
 	return filter, list
 }
 
-// Warnings returns what is valid in text, which Compile has compiled, and probably not
-// meant of events of a form. The warnings have the line and column in text.
-func Warnings(text string, form event.Form) diag.List { return expr.Warnings(text, form) }
+// Check returns what is valid in text, which Compile has compiled, and probably not
+// meant of events of a form. The findings have the line and column in text.
+func Check(text string, form event.Form) expr.Findings { return expr.Check(text, form) }
 
 func compile(text string, t event.Trigger) (Filter, diag.List) {
 	e, list := expr.Parse(text)

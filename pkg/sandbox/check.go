@@ -43,6 +43,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/kubeschema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -56,6 +57,10 @@ type Request struct {
 	Worker *Worker
 	// Describe has the report describe the only action, or the worker template.
 	Describe bool `json:",omitempty"`
+	// Kinds are the types of objects in the cluster.
+	Kinds []kubeschema.Kind `json:",omitempty"`
+	// Checks decides what of the types of events is a problem.
+	Checks trigger.Checks
 	// Rights has the report list the rights that the actions of triggers declare.
 	Rights bool `json:",omitempty"`
 }
@@ -130,6 +135,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 	compiler := trigger.Compiler{
 		Sources: l.Sources, Actions: templates, CompileAction: compileOnce(), //nolint:contextcheck // compiling executes no calls
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
+		Schemas:  kubeschema.New(r.Kinds), Checks: r.Checks,
 	}
 	for i, t := range trigger.CompileService(compiler, &r.Service, reject) {
 		checked := TriggerReport{Name: t.Name, Problems: t.Problems, Warnings: t.Warnings, ResourceExceeded: exceeded[i]}

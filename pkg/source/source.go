@@ -150,6 +150,9 @@ type Capabilities struct {
 	// Objectless means that events have no object: their data has no apiVersion, kind and
 	// metadata.
 	Objectless bool
+	// Kind is the kind of the objects that events are about; empty if the property kind names
+	// it, or there are none.
+	Kind schema.GroupVersionKind
 	// Form is the form of the events.
 	Form event.Form
 	// EvaluatesCUE means that Compile evaluates CUE from the properties.

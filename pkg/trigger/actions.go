@@ -38,8 +38,9 @@ type compiledActions struct {
 	// list are the actions.
 	list []Action
 	// old are the fields below `context.old` that they name.
-	old      expr.FieldSet
-	warnings diag.List
+	old expr.FieldSet
+	// resolved are the actions, by their paths.
+	resolved map[string]resolvedAction
 	// byCUE is what of them CUE evaluates for each event.
 	byCUE diag.List
 }
@@ -64,7 +65,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	return compiledActions{
-		steps: []engine.Step{{Start: a.Start}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix("action"),
+		steps: []engine.Step{{Start: a.Start}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), resolved: map[string]resolvedAction{"action": r},
 		byCUE: a.ByCUE().WithPrefix("action"),
 	}, nil
 }
@@ -73,7 +74,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (compiledActions, diag.List) {
 	var (
 		list  diag.List
-		out   compiledActions
+		out   = compiledActions{resolved: map[string]resolvedAction{}}
 		names = resultNames{steps: spec.Actions, templates: make([]*action.Template, len(spec.Actions))}
 	)
 	if len(spec.Actions) > v1alpha1.MaxActions {
@@ -100,7 +101,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 				out.steps = append(out.steps, engine.Step{
 					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
 				})
-				out.warnings = append(out.warnings, r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix(path)...)
+				out.resolved[path] = r
 				out.byCUE = append(out.byCUE, a.ByCUE().WithPrefix(path)...)
 			}
 		}
@@ -231,14 +232,15 @@ func (c Compiler) compile(r resolvedAction, o action.Options) (*action.Action, d
 	return a, list.WithPrefix("properties")
 }
 
-// warnings returns what is probably not meant of events of a form.
-func (r resolvedAction) warnings(form event.Form) diag.List {
-	list := r.template.Warnings(r.properties, form).WithPrefix("properties")
-	for _, p := range r.template.DataWarnings(form) {
-		list.Add("type", "action %q: %s", r.template.Name(), p)
+// check returns what is probably not meant of events of a form.
+func (r resolvedAction) check(form event.Form) expr.Findings {
+	list := r.template.CheckProperties(r.properties, form).WithPrefix("properties")
+	for _, f := range r.template.CheckData(form) {
+		f.Diagnostic = diag.Diagnostic{Path: "type", Message: fmt.Sprintf("action %q: %s", r.template.Name(), f.Diagnostic)}
+		list = append(list, f)
 	}
 	if r.computed != nil {
-		list = append(list, r.computed.Warnings(form).WithPrefix("cue")...)
+		list = append(list, r.computed.Check(form).WithPrefix("cue")...)
 	}
 	return list
 }

@@ -37,6 +37,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/kubeschema"
 	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -50,6 +51,10 @@ type Compiler struct {
 	Executor func(event.TriggerRef) provider.Executor
 	// CompileAction compiles an action. Defaults to the method Compile of the template.
 	CompileAction func(*action.Template, action.Options) (*action.Action, diag.List)
+	// Schemas has the types of Kubernetes objects. Defaults to those of the kinds that are built in.
+	Schemas *kubeschema.Schemas
+	// Checks decides what is a problem and what is a warning of what the types of events tell.
+	Checks Checks
 	// Application is the one that the TriggerService of the triggers is part of; the zero
 	// value for none.
 	Application event.Application
@@ -79,7 +84,6 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 		out.Filter, problems = filter.Compile(spec.Filter, of)
 	}
 	if out.Filter != nil {
-		out.Warnings = filter.Warnings(spec.Filter, c.Sources[spec.Source.Type].Form).WithPrefix("filter")
 		out.ByCUE = out.Filter.ByCUE().WithPrefix("filter")
 	}
 	list = append(list, problems.WithPrefix("filter")...)
@@ -91,7 +95,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 		}
 		compiled, problems = c.compileActions(o, spec)
 		out.Actions = compiled.list
-		sourceSpec.Old, out.Warnings = compiled.old, append(out.Warnings, compiled.warnings...)
+		sourceSpec.Old = compiled.old
 		out.ByCUE = append(out.ByCUE, compiled.byCUE...)
 	} else {
 		problems = problems.WithPrefix("action")
@@ -107,6 +111,8 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
 	list = append(list, problems.WithPrefix("source")...)
+	problems, out.Warnings = c.checkTypes(out, compiled, spec)
+	list = append(list, problems...)
 	if w, ok := out.Subscription.(source.Warner); ok {
 		out.Warnings = append(out.Warnings, w.Warnings().WithPrefix("source.properties")...)
 	}

@@ -35,6 +35,8 @@ import (
 
 type subscription struct{ source.Subscription }
 
+func (subscription) Watch() *source.Watch { return nil }
+
 // compile compiles spec, and returns the Spec that its source received.
 func compile(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, problems diag.List) {
 	t.Helper()
@@ -68,6 +70,8 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, probl
 
 // warner is a subscription with a warning.
 type warner struct{ source.Subscription }
+
+func (warner) Watch() *source.Watch { return nil }
 
 func (warner) Warnings() (list diag.List) {
 	list.Add("schedule", "is odd")

@@ -98,6 +98,20 @@ func documents(t *testing.T) []string {
 	return files
 }
 
+func sourcesByType() source.Registry {
+	return source.Registry{
+		application.Type:  application.New(resource.Options{}),
+		configsource.Type: configsource.New(resource.Options{}),
+		k8sevent.Type:     k8sevent.New(resource.Options{}),
+		cron.Type:         cron.New(cron.Options{}),
+		resource.Type:     resource.New(resource.Options{}),
+		velaql.Type: velaql.New(velaql.Options{CompileView: func(_ event.TriggerRef, q query.Query) (velaql.View, diag.List) {
+			return view.New(q, view.Options{})
+		}}),
+		webhook.Type: webhook.New(webhook.Options{}),
+	}
+}
+
 // validate returns the diagnostics of a configuration, and of the folder actions beside it,
 // as an error.
 func validate(t *testing.T, file string) error {
@@ -110,17 +124,7 @@ func validate(t *testing.T, file string) error {
 	own, more := trigger.ParseTemplates(sources, func(string) string { return "" })
 	maps.Copy(templates, own)
 	c := trigger.Compiler{
-		Sources: source.Registry{
-			application.Type:  application.New(resource.Options{}),
-			configsource.Type: configsource.New(resource.Options{}),
-			k8sevent.Type:     k8sevent.New(resource.Options{}),
-			cron.Type:         cron.New(cron.Options{}),
-			resource.Type:     resource.New(resource.Options{}),
-			velaql.Type: velaql.New(velaql.Options{CompileView: func(_ event.TriggerRef, q query.Query) (velaql.View, diag.List) {
-				return view.New(q, view.Options{})
-			}}),
-			webhook.Type: webhook.New(webhook.Options{}),
-		},
+		Sources:  sourcesByType(),
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}

@@ -24,9 +24,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/kubeschema"
 	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
@@ -91,6 +95,44 @@ func TestFilters_Tables(t *testing.T) {
 		}
 		if err != nil || got != row[2] {
 			t.Errorf("%s with %s: got %s, %v; want %s", row[0], row[1], got, err, row[2])
+		}
+	}
+}
+
+// TestFilters_Examples: the twenty examples of docs/filters.md are those with golden verdicts, and have
+// no findings by the types of their events.
+func TestFilters_Examples(t *testing.T) {
+	rows := tables(t, "docs/filters.md")["filter | events of | matches when"]
+	if len(rows) != 20 {
+		t.Fatalf("got %d rows, want 20", len(rows))
+	}
+	golden, err := txtar.ParseFile(filepath.Join(root, "pkg/filter/testdata/golden/examples.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tested []string
+	for _, f := range golden.Files {
+		if strings.HasSuffix(f.Name, ".cue") {
+			tested = append(tested, strings.TrimSpace(string(f.Data)))
+		}
+	}
+	for i, row := range rows {
+		if i >= len(tested) || tested[i] != row[0] {
+			t.Errorf("%s: is not the filter %d of the golden file", row[0], i+1)
+		}
+		form := sourcesByType()[row[1]].Form
+		if version, kind, ok := strings.Cut(row[1], " "); ok {
+			found := (&kubeschema.Schemas{}).Find(schema.FromAPIVersionAndKind(version, kind))
+			if !found.Known {
+				t.Errorf("%s: unknown", row[1])
+			}
+			form.Data = found.Type
+		}
+		if _, problems := filter.Compile(row[0], event.Trigger{Name: "t"}); problems != nil {
+			t.Errorf("%s: %v", row[0], problems)
+		}
+		if findings := filter.Check(row[0], form); len(findings) > 0 {
+			t.Errorf("%s: %v", row[0], findings)
 		}
 	}
 }

@@ -23,12 +23,13 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
 // Inputs returns the type of an identifier that has its values with each event, such as context;
 // false for all other identifiers.
-type Inputs func(id *ast.Ident) (Type, bool)
+type Inputs func(id *ast.Ident) (datatype.Type, bool)
 
 // Analysis tells the types of the expressions of a file.
 type Analysis struct {
@@ -39,7 +40,7 @@ type Analysis struct {
 	keys    map[ast.Node]bool
 	// known are the types of expressions, and following the declarations that are being looked
 	// at, which may refer to themselves.
-	known     map[ast.Expr]Type
+	known     map[ast.Expr]datatype.Type
 	following map[ast.Node]bool
 }
 
@@ -47,7 +48,7 @@ type Analysis struct {
 func Analyse(file *ast.File, inputs Inputs) *Analysis {
 	a := &Analysis{
 		inputs: inputs, sources: map[ast.Node]ast.Expr{}, keys: map[ast.Node]bool{},
-		known: map[ast.Expr]Type{}, following: map[ast.Node]bool{},
+		known: map[ast.Expr]datatype.Type{}, following: map[ast.Node]bool{},
 	}
 	ast.Walk(file, func(n ast.Node) bool {
 		if loop, ok := n.(*ast.ForClause); ok {
@@ -64,7 +65,7 @@ func Analyse(file *ast.File, inputs Inputs) *Analysis {
 }
 
 // Of returns the type of the values that x can have. What has no value has any type.
-func (a *Analysis) Of(x ast.Expr) Type {
+func (a *Analysis) Of(x ast.Expr) datatype.Type {
 	t, ok := a.known[x]
 	if !ok {
 		t = a.typeOf(x)
@@ -75,30 +76,30 @@ func (a *Analysis) Of(x ast.Expr) Type {
 	return t
 }
 
-func (a *Analysis) typeOf(x ast.Expr) Type {
+func (a *Analysis) typeOf(x ast.Expr) datatype.Type {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
 		return a.Of(x.X)
 	case *ast.BasicLit:
-		return Of(literalKinds(x))
+		return datatype.Of(literalKinds(x))
 	case *ast.Interpolation:
 		if quotes, ok := x.Elts[0].(*ast.BasicLit); ok {
-			return Of(literalKinds(quotes))
+			return datatype.Of(literalKinds(quotes))
 		}
 	case *ast.ListLit:
 		return a.list(x)
 	case *ast.StructLit:
-		return Of(Struct)
+		return datatype.Of(datatype.Struct)
 	case *ast.SliceExpr:
-		return Of(List | Bytes)
+		return datatype.Of(datatype.List | datatype.Bytes)
 	case *ast.BottomLit:
-		return Of(Any &^ Bool)
+		return datatype.Of(datatype.Any &^ datatype.Bool)
 	case *ast.Ident:
 		return a.ident(x)
 	case *ast.SelectorExpr:
 		name, _, err := ast.LabelName(x.Sel)
 		if _, ok := importOf(x.X); ok || err != nil {
-			return Of(Any &^ Bool)
+			return datatype.Of(datatype.Any &^ datatype.Bool)
 		}
 		return field(a.Of(x.X), name)
 	case *ast.IndexExpr:
@@ -108,51 +109,51 @@ func (a *Analysis) typeOf(x ast.Expr) Type {
 	case *ast.BinaryExpr:
 		return a.binary(x)
 	case *ast.CallExpr:
-		return Of(a.call(x))
+		return datatype.Of(a.call(x))
 	}
-	return Of(Any)
+	return datatype.Of(datatype.Any)
 }
 
-func field(t Type, name string) Type {
+func field(t datatype.Type, name string) datatype.Type {
 	f, ok := t.Field(name)
 	if !ok {
-		return Of(Any)
+		return datatype.Of(datatype.Any)
 	}
 	return f
 }
 
-func literalKinds(x *ast.BasicLit) Kinds {
+func literalKinds(x *ast.BasicLit) datatype.Kinds {
 	switch x.Kind {
 	case token.NULL:
-		return Null
+		return datatype.Null
 	case token.TRUE, token.FALSE:
-		return Bool
+		return datatype.Bool
 	case token.STRING:
 		if strings.HasPrefix(strings.TrimLeft(x.Value, "#"), "'") {
-			return Bytes
+			return datatype.Bytes
 		}
-		return String
+		return datatype.String
 	case token.INT, token.FLOAT:
-		return Number
+		return datatype.Number
 	}
-	return Any
+	return datatype.Any
 }
 
 // ident is the name of an input, a variable of a loop, a declaration, or a type.
-func (a *Analysis) ident(x *ast.Ident) Type {
+func (a *Analysis) ident(x *ast.Ident) datatype.Type {
 	if t, ok := a.inputs(x); ok {
 		return t
 	}
 	switch {
 	case x.Node == nil:
 		if slices.Contains([]string{"_", "bool", "string", "bytes", "int", "float", "number"}, x.Name) {
-			return Of(Any &^ Bool) // it is no value
+			return datatype.Of(datatype.Any &^ datatype.Bool) // it is no value
 		}
-		return Of(Any)
+		return datatype.Of(datatype.Any)
 	case a.keys[x.Node]:
-		return Of(String | Number)
+		return datatype.Of(datatype.String | datatype.Number)
 	case a.following[x.Node]:
-		return Of(Any)
+		return datatype.Of(datatype.Any)
 	}
 	a.following[x.Node] = true
 	defer delete(a.following, x.Node)
@@ -168,14 +169,14 @@ func (a *Analysis) ident(x *ast.Ident) Type {
 			return a.Of(declared)
 		}
 	}
-	return Of(Any)
+	return datatype.Of(datatype.Any)
 }
 
-func (a *Analysis) list(x *ast.ListLit) Type {
-	t := Of(List)
-	var elements *Type
+func (a *Analysis) list(x *ast.ListLit) datatype.Type {
+	t := datatype.Of(datatype.List)
+	var elements *datatype.Type
 	for _, e := range x.Elts {
-		var element Type
+		var element datatype.Type
 		switch e := e.(type) {
 		case *ast.Ellipsis:
 			return t
@@ -185,7 +186,7 @@ func (a *Analysis) list(x *ast.ListLit) Type {
 			element = a.Of(e)
 		}
 		if elements != nil {
-			element = union(*elements, element)
+			element = datatype.Union(*elements, element)
 		}
 		elements = &element
 	}
@@ -194,122 +195,126 @@ func (a *Analysis) list(x *ast.ListLit) Type {
 }
 
 // element returns the type of the elements of a comprehension.
-func (a *Analysis) element(x *ast.Comprehension) Type {
+func (a *Analysis) element(x *ast.Comprehension) datatype.Type {
 	body, ok := x.Value.(*ast.StructLit)
 	if !ok {
-		return Of(Any)
+		return datatype.Of(datatype.Any)
 	}
 	if len(body.Elts) == 1 {
 		if embedded, ok := body.Elts[0].(*ast.EmbedDecl); ok {
 			return a.Of(embedded.Expr)
 		}
 	}
-	return Of(Struct)
+	return datatype.Of(datatype.Struct)
 }
 
-func (a *Analysis) index(x *ast.IndexExpr) Type {
+func (a *Analysis) index(x *ast.IndexExpr) datatype.Type {
 	operand := a.Of(x.X)
 	if lit, ok := x.Index.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 		if name, _, err := ast.LabelName(lit); err == nil {
 			return field(operand, name)
 		}
 	}
-	if operand.Kinds == List {
+	if operand.Kinds == datatype.List {
 		return operand.Element()
 	}
-	return Of(Any)
+	return datatype.Of(datatype.Any)
 }
 
-func (a *Analysis) unary(x *ast.UnaryExpr) Type {
+func (a *Analysis) unary(x *ast.UnaryExpr) datatype.Type {
 	switch x.Op {
 	case token.NOT:
-		return Of(Bool)
+		return datatype.Of(datatype.Bool)
 	case token.MUL: // the default of a disjunction
 		return a.Of(x.X)
 	case token.ADD, token.SUB:
-		return Of(Number)
+		return datatype.Of(datatype.Number)
 	}
-	return Of(Any &^ Bool) // a bound, which is no value
+	return datatype.Of(datatype.Any &^ datatype.Bool) // a bound, which is no value
 }
 
-func (a *Analysis) binary(x *ast.BinaryExpr) Type {
+func (a *Analysis) binary(x *ast.BinaryExpr) datatype.Type {
 	switch x.Op {
 	case token.LAND, token.LOR, token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ, token.MAT, token.NMAT:
-		return Of(Bool)
+		return datatype.Of(datatype.Bool)
 	case token.OR:
-		return union(a.Of(x.X), a.Of(x.Y))
+		return datatype.Union(a.Of(x.X), a.Of(x.Y))
 	case token.AND:
 		return a.unification(x)
 	case token.SUB, token.QUO:
-		return Of(Number)
+		return datatype.Of(datatype.Number)
 	}
-	both := a.Of(x.X).Kinds & a.Of(x.Y).Kinds & (Number | String | Bytes)
-	if x.Op == token.MUL && both != Number || both == 0 {
-		return Of(Any &^ Bool)
+	both := a.Of(x.X).Kinds & a.Of(x.Y).Kinds & (datatype.Number | datatype.String | datatype.Bytes)
+	if x.Op == token.MUL && both != datatype.Number || both == 0 {
+		return datatype.Of(datatype.Any &^ datatype.Bool)
 	}
-	return Of(both)
+	return datatype.Of(both)
 }
 
 // unification is `x & y`, of which an operand may be a type or a bound.
-func (a *Analysis) unification(x *ast.BinaryExpr) Type {
-	left, right := a.constraint(x.X), a.constraint(x.Y)
+func (a *Analysis) unification(x *ast.BinaryExpr) datatype.Type {
+	left, right := a.Constraint(x.X), a.Constraint(x.Y)
 	both := left.Kinds & right.Kinds
 	switch {
 	case both == 0:
-		return Of(Any)
-	case left.Kinds == both && !right.Kinds.Has(Struct|List), right.Kinds == Any:
+		return datatype.Of(datatype.Any)
+	case left.Kinds == both && !right.Kinds.Has(datatype.Struct|datatype.List), right.Kinds == datatype.Any:
 		left.Kinds = both
 		return left
 	}
-	return Of(both)
+	return datatype.Of(both)
 }
 
-// constraint returns the type of the values that x can be unified with.
-func (a *Analysis) constraint(x ast.Expr) Type {
+// Constraint returns the type of the values that x can be unified with.
+func (a *Analysis) Constraint(x ast.Expr) datatype.Type {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		return a.constraint(x.X)
+		return a.Constraint(x.X)
 	case *ast.Ident:
 		if x.Node == nil {
-			if kinds := namedKinds(x.Name); kinds != Any {
-				return Of(kinds)
+			if kinds := namedKinds(x.Name); kinds != datatype.Any {
+				return datatype.Of(kinds)
 			}
 		}
 	case *ast.UnaryExpr:
 		switch x.Op {
 		case token.NEQ:
 			if lit, ok := x.X.(*ast.BasicLit); ok && lit.Kind == token.NULL {
-				return Of(Any &^ Null)
+				return datatype.Of(datatype.Any &^ datatype.Null)
 			}
-			return Of(Any)
+			return datatype.Of(datatype.Any)
 		case token.LSS, token.LEQ, token.GTR, token.GEQ:
-			return Of(Number | String | Bytes)
+			ordered := datatype.Number | datatype.String | datatype.Bytes
+			if of := a.Of(x.X).Kinds & ordered; of != 0 {
+				return datatype.Of(of)
+			}
+			return datatype.Of(ordered)
 		case token.MAT, token.NMAT:
-			return Of(String | Bytes)
+			return datatype.Of(datatype.String | datatype.Bytes)
 		}
 	}
 	return a.Of(x)
 }
 
-func (a *Analysis) call(x *ast.CallExpr) Kinds {
+func (a *Analysis) call(x *ast.CallExpr) datatype.Kinds {
 	switch f := x.Fun.(type) {
 	case *ast.Ident:
 		switch {
 		case f.Name == string(measure.Version):
-			return String
+			return datatype.String
 		case slices.Contains([]string{"len", "div", "mod", "quo", "rem", string(measure.Quantity), string(measure.Timestamp)}, f.Name):
-			return Number
+			return datatype.Number
 		case f.Name == "close":
-			return Struct
+			return datatype.Struct
 		}
 	case *ast.SelectorExpr:
 		path, ok := importOf(f.X)
 		name, _, err := ast.LabelName(f.Sel)
 		if ok && err == nil && !slices.Contains(BoolFunctions(path), name) {
-			return Any &^ Bool
+			return datatype.Any &^ datatype.Bool
 		}
 	}
-	return Any
+	return datatype.Any
 }
 
 // importOf returns the path of the package that x names.

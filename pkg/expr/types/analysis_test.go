@@ -22,6 +22,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
@@ -48,7 +49,7 @@ func analyse(t *testing.T, text string) (*types.Analysis, ast.Expr) {
 		t.Fatal(err)
 	}
 	context := types.FromSchema(schema)
-	a := types.Analyse(file, func(id *ast.Ident) (types.Type, bool) { return context, id.Name == "context" && id.Node == nil })
+	a := types.Analyse(file, func(id *ast.Ident) (datatype.Type, bool) { return context, id.Name == "context" && id.Node == nil })
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.Field); ok && expr.LabelName(f.Label) == "x" {
 			return a, f.Value
@@ -59,21 +60,21 @@ func analyse(t *testing.T, text string) (*types.Analysis, ast.Expr) {
 }
 
 func TestAnalysis_Of(t *testing.T) {
-	for text, want := range map[string]types.Kinds{
-		`"a"`: types.String, `'a'`: types.Bytes, `1.5`: types.Number, `true`: types.Bool, `null`: types.Null,
-		`[1]`: types.List, `{a: 1}`: types.Struct, `"\(context.text)"`: types.String,
-		`context.text`: types.String, `context.closed.n`: types.Number, `context.closed.default`: types.String | types.Number,
-		`context.data.a`: types.Any, `context.items`: types.List, `context.items[0].name`: types.String,
-		`[for i in context.items {i.ready}]`: types.List, `[for i in context.items {i.ready}][0]`: types.Bool,
-		`[for k, v in context.data {k}][0]`: types.String | types.Number, `[if context.data.a {1}, "x"][0]`: types.Number | types.String,
-		`context.data.a == 1`: types.Bool, `!context.data.a`: types.Bool, `context.data.a && context.data.b`: types.Bool,
-		`context.text + context.data.a`: types.String, `1 + 2`: types.Number, `context.data.a - 1`: types.Number,
-		`*context.data.a | "x"`: types.Any, `*context.text | 1`: types.String | types.Number,
-		`context.data.a & string`: types.String, `context.data.a & !=null`: types.Any &^ types.Null, `context.text & =~"a"`: types.String,
-		`len(context.items)`: types.Number, `version(context.data.a)`: types.String, `quantity(context.data.a) > 1`: types.Bool,
-		`strings.HasPrefix(context.text, "a")`: types.Any, `strings.ToUpper(context.text)`: types.Any &^ types.Bool,
-		"_h\n_h: context.closed.n > 1": types.Bool, "H\nlet H = [context.text]": types.List,
-		"_a\n_a: _b\n_b: _a": types.Any, `string`: types.Any &^ types.Bool,
+	for text, want := range map[string]datatype.Kinds{
+		`"a"`: datatype.String, `'a'`: datatype.Bytes, `1.5`: datatype.Number, `true`: datatype.Bool, `null`: datatype.Null,
+		`[1]`: datatype.List, `{a: 1}`: datatype.Struct, `"\(context.text)"`: datatype.String,
+		`context.text`: datatype.String, `context.closed.n`: datatype.Number, `context.closed.default`: datatype.String | datatype.Number,
+		`context.data.a`: datatype.Any, `context.items`: datatype.List, `context.items[0].name`: datatype.String,
+		`[for i in context.items {i.ready}]`: datatype.List, `[for i in context.items {i.ready}][0]`: datatype.Bool,
+		`[for k, v in context.data {k}][0]`: datatype.String | datatype.Number, `[if context.data.a {1}, "x"][0]`: datatype.Number | datatype.String,
+		`context.data.a == 1`: datatype.Bool, `!context.data.a`: datatype.Bool, `context.data.a && context.data.b`: datatype.Bool,
+		`context.text + context.data.a`: datatype.String, `1 + 2`: datatype.Number, `context.data.a - 1`: datatype.Number,
+		`*context.data.a | "x"`: datatype.Any, `*context.text | 1`: datatype.String | datatype.Number,
+		`context.data.a & string`: datatype.String, `context.data.a & !=null`: datatype.Any &^ datatype.Null, `context.text & =~"a"`: datatype.String,
+		`len(context.items)`: datatype.Number, `version(context.data.a)`: datatype.String, `quantity(context.data.a) > 1`: datatype.Bool,
+		`strings.HasPrefix(context.text, "a")`: datatype.Any, `strings.ToUpper(context.text)`: datatype.Any &^ datatype.Bool,
+		"_h\n_h: context.closed.n > 1": datatype.Bool, "H\nlet H = [context.text]": datatype.List,
+		"_a\n_a: _b\n_b: _a": datatype.Any, `string`: datatype.Any &^ datatype.Bool,
 	} {
 		a, x := analyse(t, text)
 		if got := a.Of(x).Kinds; got != want {
@@ -103,7 +104,7 @@ func TestType_Field(t *testing.T) {
 }
 
 func TestKinds_String(t *testing.T) {
-	for kinds, want := range map[types.Kinds]string{types.Bool: "a boolean", types.Bytes: "bytes", types.Any: "", types.Bool | types.Null: "", 0: ""} {
+	for kinds, want := range map[datatype.Kinds]string{datatype.Bool: "a boolean", datatype.Bytes: "bytes", datatype.Any: "", datatype.Bool | datatype.Null: "", 0: ""} {
 		if got := kinds.String(); got != want {
 			t.Errorf("%b: got %q, want %q", kinds, got, want)
 		}

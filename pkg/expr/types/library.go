@@ -16,6 +16,13 @@ limitations under the License.
 
 package types
 
+import (
+	"fmt"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+)
+
 // StandardLibrary returns the packages of CUE v0.14.1 that a filter may import: all
 // but tool/*, which belong to the command line tool.
 func StandardLibrary() []string {
@@ -25,6 +32,17 @@ func StandardLibrary() []string {
 		"html", "list", "math", "math/bits", "net", "path", "regexp", "strconv", "strings", "struct",
 		"text/tabwriter", "text/template", "time", "uuid",
 	}
+}
+
+// Functions returns the functions and constants of a package of the standard library.
+func Functions(path string) []string {
+	var names []string
+	v := cuecontext.New().CompileString(fmt.Sprintf("import p %q\nx: p", path))
+	fields, err := v.LookupPath(cue.MakePath(cue.Str("x"))).Fields(cue.All())
+	for err == nil && fields.Next() {
+		names = append(names, fields.Selector().String())
+	}
+	return names
 }
 
 // BoolFunctions returns the functions of a package of the standard library that

@@ -19,18 +19,20 @@ package types
 import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 )
 
 // FromSchema returns the type of the values of a CUE schema: structs, lists, names of types, and
 // literals. What it does not know may be anything.
-func FromSchema(x ast.Expr) Type {
+func FromSchema(x ast.Expr) datatype.Type {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
 		return FromSchema(x.X)
 	case *ast.Ident:
-		return Of(namedKinds(x.Name))
+		return datatype.Of(namedKinds(x.Name))
 	case *ast.BasicLit:
-		return Of(literalKinds(x))
+		return datatype.Of(literalKinds(x))
 	case *ast.ListLit:
 		return listType(x)
 	case *ast.StructLit:
@@ -41,14 +43,14 @@ func FromSchema(x ast.Expr) Type {
 		}
 	case *ast.BinaryExpr:
 		if x.Op == token.OR {
-			return union(FromSchema(x.X), FromSchema(x.Y))
+			return datatype.Union(FromSchema(x.X), FromSchema(x.Y))
 		}
 	}
-	return Of(Any)
+	return datatype.Of(datatype.Any)
 }
 
-func listType(x *ast.ListLit) Type {
-	t := Of(List)
+func listType(x *ast.ListLit) datatype.Type {
+	t := datatype.Of(datatype.List)
 	if len(x.Elts) == 1 {
 		if open, ok := x.Elts[0].(*ast.Ellipsis); ok && open.Type != nil {
 			element := FromSchema(open.Type)
@@ -58,8 +60,8 @@ func listType(x *ast.ListLit) Type {
 	return t
 }
 
-func structType(x *ast.StructLit) Type {
-	t := Type{Kinds: Struct, Closed: true, Fields: map[string]Type{}}
+func structType(x *ast.StructLit) datatype.Type {
+	t := datatype.Type{Kinds: datatype.Struct, Closed: true, Fields: map[string]datatype.Type{}}
 	for _, d := range x.Elts {
 		switch d := d.(type) {
 		case *ast.Field:
@@ -77,32 +79,16 @@ func structType(x *ast.StructLit) Type {
 }
 
 // namedKinds returns the kinds of the values of a type of CUE's own.
-func namedKinds(name string) Kinds {
+func namedKinds(name string) datatype.Kinds {
 	switch name {
 	case "bool":
-		return Bool
+		return datatype.Bool
 	case "string":
-		return String
+		return datatype.String
 	case "bytes":
-		return Bytes
+		return datatype.Bytes
 	case "int", "float", "number":
-		return Number
+		return datatype.Number
 	}
-	return Any
-}
-
-// union returns the type of the values of a and b.
-func union(a, b Type) Type {
-	if a.Kinds == Struct && b.Kinds == Struct || a.Kinds == List && b.Kinds == List {
-		return Of(a.Kinds)
-	}
-	switch {
-	case a.Kinds.Has(Struct | List):
-		a.Kinds |= b.Kinds
-		return a
-	case b.Kinds.Has(Struct | List):
-		b.Kinds |= a.Kinds
-		return b
-	}
-	return Of(a.Kinds | b.Kinds)
+	return datatype.Any
 }

@@ -32,6 +32,9 @@ import (
 	_ "embed"
 	"maps"
 
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
@@ -49,14 +52,29 @@ var properties string
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
-		Type: Type,
-		Form: event.Form{Nested: map[string][]string{"changes": {
-			phaseChanged, workflowFinished, workflowFailed, revisionMade, componentUnhealthy, componentHealthy,
-		}}},
+		Type:   Type,
+		Kind:   runtimeschema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"},
+		Form:   form(),
 		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
 		State:  nextState,
 		Derive: derive,
 	})
+}
+
+// form returns the form of the events: an Application with its changes.
+func form() event.Form {
+	text := datatype.Of(datatype.String)
+	workflow := datatype.Object(map[string]datatype.Type{"status": text, "message": text, "appRevision": text})
+	services := datatype.ListOf(datatype.Object(map[string]datatype.Type{"name": text, "namespace": text, "cluster": text, "message": text}))
+	changes := datatype.Object(map[string]datatype.Type{
+		phaseChanged:       datatype.Object(map[string]datatype.Type{"from": text, "to": text}),
+		workflowFinished:   workflow,
+		workflowFailed:     workflow,
+		revisionMade:       datatype.Object(map[string]datatype.Type{"name": text, "revision": datatype.Of(datatype.Number), "revisionHash": text}),
+		componentUnhealthy: services,
+		componentHealthy:   services,
+	})
+	return event.Form{Data: datatype.Of(datatype.Struct).With(map[string]datatype.Type{"changes": changes})}
 }
 
 // nextState returns the encoded state of an Application, given the one before.

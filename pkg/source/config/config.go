@@ -28,6 +28,7 @@ package config
 import (
 	_ "embed"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
@@ -42,11 +43,23 @@ const Type = "config"
 //go:embed properties.cue
 var properties string
 
+// form returns the form of the events: a ConfigMap or a Secret.
+func form() event.Form {
+	text := datatype.Of(datatype.String)
+	return event.Form{
+		Types: []string{event.Create, event.Update, event.Delete, event.Sync},
+		Data: datatype.Object(map[string]datatype.Type{
+			"apiVersion": text, "kind": text, "metadata": datatype.Of(datatype.Struct),
+			"data": datatype.MapOf(text), "binaryData": datatype.MapOf(text), "type": text, "immutable": datatype.Of(datatype.Bool),
+		}),
+	}
+}
+
 // New returns the factory of this source. Compiling needs no cluster.
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return source.Factory{
-		Capabilities: source.Capabilities{OnChange: true, Status: true, Form: event.Form{Types: []string{event.Create, event.Update, event.Delete, event.Sync}}},
+		Capabilities: source.Capabilities{OnChange: true, Status: true, Form: form()},
 		Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 			p, list := parse(s, given, t)
 			if len(list) > 0 {

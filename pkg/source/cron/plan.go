@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -141,7 +142,12 @@ const eventType = "tick"
 
 // form returns the form of the events.
 func form() event.Form {
-	return event.Form{Types: []string{eventType}, DataFields: []string{"schedule", "timeZone", "time", "timeFired"}}
+	return event.Form{Types: []string{eventType}, Data: datatype.Object(map[string]datatype.Type{
+		"schedule":  datatype.Of(datatype.String),
+		"timeZone":  datatype.Of(datatype.String),
+		"time":      {Kinds: datatype.String, Format: datatype.Time},
+		"timeFired": {Kinds: datatype.String, Format: datatype.Time},
+	})}
 }
 
 // event returns the event of a tick that is delivered at now.

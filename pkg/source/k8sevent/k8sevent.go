@@ -31,7 +31,11 @@ import (
 	"maps"
 	"strconv"
 
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -48,6 +52,8 @@ func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
 		Type:   Type,
+		Kind:   runtimeschema.GroupVersionKind{Group: "events.k8s.io", Version: "v1", Kind: "Event"},
+		Form:   event.Form{Data: datatype.Of(datatype.Struct).With(map[string]datatype.Type{"count": datatype.Of(datatype.Number)})},
 		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
 		State:  encodeCount,
 		Derive: derive,

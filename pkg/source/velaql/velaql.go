@@ -39,6 +39,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
@@ -101,5 +102,8 @@ func New(o Options) source.Factory {
 		sub.view, diags = o.CompileView(t.TriggerRef, sub.query)
 		return sub, diags
 	}
-	return source.Factory{Compile: compile, Capabilities: source.Capabilities{Status: true, Objectless: true, EvaluatesCUE: true}}
+	return source.Factory{Compile: compile, Capabilities: source.Capabilities{
+		Status: true, Objectless: true, EvaluatesCUE: true,
+		Form: event.Form{Data: datatype.Object(map[string]datatype.Type{"view": datatype.Of(datatype.String), "result": datatype.Of(datatype.Any)})},
+	}}
 }

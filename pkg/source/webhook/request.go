@@ -29,6 +29,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/image"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/payload"
@@ -174,9 +175,15 @@ func (h *hook) drafts(r *http.Request, p payload.Payload) ([]draft, error) {
 // defaultEventType is the type of an event whose sender states none.
 const defaultEventType = "request"
 
-// dataFields returns the fields that the data of an event may have.
-func dataFields() []string {
-	return []string{"path", "headers", "query", "body", "cloudEvent", "action", "image", "images"}
+// dataType returns the type of the data of events.
+func dataType() datatype.Type {
+	anything, text := datatype.Of(datatype.Any), datatype.Of(datatype.String)
+	return datatype.Object(map[string]datatype.Type{
+		"path":    text,
+		"headers": {Kinds: datatype.Struct, LowerCase: true, Values: &text},
+		"query":   datatype.MapOf(anything),
+		"body":    anything, "cloudEvent": anything, "action": anything, "image": anything, "images": anything,
+	})
 }
 
 // data returns the data of an event.
