@@ -82,8 +82,8 @@ func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
 	}
 }
 
-// Decision is the JSON form of an engine.Decision, without the text of its error, which
-// may quote a response. Durations are in seconds.
+// Decision is the JSON form of an engine.Decision. Error is what failed, without the text
+// of the error, which may quote a response. Durations are in seconds.
 type Decision struct {
 	Time     time.Time      `json:"time"`
 	Service  string         `json:"triggerService,omitempty"`
@@ -93,6 +93,7 @@ type Decision struct {
 	Reason   string         `json:"reason,omitempty"`
 	Path     string         `json:"path,omitempty"`
 	Action   string         `json:"action,omitempty"`
+	Error    string         `json:"error,omitempty"`
 	Attempt  int            `json:"attempt,omitempty"`
 	RetryIn  float64        `json:"retryInSeconds,omitempty"`
 	Duration float64        `json:"tookSeconds,omitempty"`
@@ -140,7 +141,7 @@ func newDecision(service, trigger string, d engine.Decision) Decision {
 	return Decision{
 		Time: d.Time.UTC(), Service: service, Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
-		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
+		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Error: failure(d.Err), Attempt: d.Attempt,
 		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(), Warnings: d.Warnings,
 	}
 }

@@ -25,6 +25,9 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/observe"
@@ -115,6 +118,36 @@ func TestDecisionHandler(t *testing.T) {
 		t.Errorf("another trigger: %v, %v", other, err)
 	}
 }
+
+// TestDecisionLog_Error fails an action with errors that quote an object or a response.
+func TestDecisionLog_Error(t *testing.T) {
+	const quoted = "hunter2"
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, quoted,
+		errors.New(`User "`+quoted+`" cannot patch resource "configmaps" in API group "" in the namespace "`+quoted+`"`))
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("cannot reach " + quoted), ""},
+		{fmt.Errorf("step 1: %w", placedError{forbidden}), "patch (kube.patch): Forbidden (403): cannot patch configmaps"},
+		{apierrors.NewBadRequest(quoted), "BadRequest (400)"},
+		{placedError{errors.New(quoted)}, "patch (kube.patch)"},
+	} {
+		var r observe.DecisionLog
+		d := decision("t", "a", 1)
+		d.Outcome, d.Reason, d.Err = engine.Failed, engine.ReasonError, c.err
+		r.Observe(d)
+		if got := r.Recent("", "")[0].Error; got != c.want {
+			t.Errorf("%v: got %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// placedError is an error of a provider call.
+type placedError struct{ error }
+
+func (e placedError) Unwrap() error { return e.error }
+func (placedError) Place() string   { return "patch (kube.patch)" }
 
 func BenchmarkDecisionLog_Observe(b *testing.B) {
 	var r observe.DecisionLog
