@@ -53,12 +53,16 @@ func (v *validator) watchWarnings(ctx context.Context, ts *v1alpha1.TriggerServi
 	var out []string
 	seen := map[source.Watch]bool{}
 	for i, t := range report.Triggers {
-		if t.Watch == nil || seen[*t.Watch] || *reviews < 2 {
+		if t.Watch == nil || *reviews < 2 {
 			continue
 		}
-		seen[*t.Watch] = true
+		watch := source.Watch{Kind: t.Watch.Kind, Namespace: t.Watch.Namespace} // rights do not depend on selectors
+		if seen[watch] {
+			continue
+		}
+		seen[watch] = true
 		*reviews -= 2
-		warning, err := v.watchWarning(ctx, ts, *t.Watch)
+		warning, err := v.watchWarning(ctx, ts, watch)
 		if err != nil {
 			ctrl.LoggerFrom(ctx).Info("permissions unknown", "namespace", ts.Namespace, "name", ts.Name, "reason", err.Error())
 			return out

@@ -53,7 +53,7 @@ func TestDecisionLog_Limit(t *testing.T) {
 	for n := range 3*observe.MaxDecisions + 7 {
 		r.Observe(decision("busy", "b", n))
 	}
-	busy := r.Recent("default/busy", "")
+	busy := r.Recent("default/busy", "", observe.DescribeError)
 	if len(busy) != observe.MaxDecisions {
 		t.Fatalf("%d decisions, want %d", len(busy), observe.MaxDecisions)
 	}
@@ -62,17 +62,17 @@ func TestDecisionLog_Limit(t *testing.T) {
 			t.Fatalf("decision %d is number %d, want %d", i, d.Attempt, want)
 		}
 	}
-	if quiet := r.Recent("default/quiet", ""); len(quiet) != 1 || quiet[0].Event.Key != "a" {
+	if quiet := r.Recent("default/quiet", "", observe.DescribeError); len(quiet) != 1 || quiet[0].Event.Key != "a" {
 		t.Errorf("decisions of the other trigger: %+v", quiet)
 	}
-	if all := r.Recent("", ""); len(all) != observe.MaxDecisions+1 || all[len(all)-1].Trigger != "default/quiet" {
+	if all := r.Recent("", "", observe.DescribeError); len(all) != observe.MaxDecisions+1 || all[len(all)-1].Trigger != "default/quiet" {
 		t.Errorf("%d decisions, the last is %+v", len(all), all[len(all)-1])
 	}
-	if none := r.Recent("default/busy", "a"); len(none) != 0 {
+	if none := r.Recent("default/busy", "a", observe.DescribeError); len(none) != 0 {
 		t.Errorf("decisions of another key: %+v", none)
 	}
 	r.Retain([]event.TriggerRef{{Name: "quiet", Namespace: "default"}})
-	if all := r.Recent("", ""); len(all) != 1 {
+	if all := r.Recent("", "", observe.DescribeError); len(all) != 1 {
 		t.Errorf("%d decisions of removed triggers", len(all)-1)
 	}
 }
@@ -84,7 +84,7 @@ func TestDecisionLog_NotSubscribed(t *testing.T) {
 	r.Observe(d)
 	d.Reason = string(source.NoChange)
 	r.Observe(d)
-	if all := r.Recent("", ""); len(all) != 1 || all[0].Reason != string(source.NoChange) {
+	if all := r.Recent("", "", observe.DescribeError); len(all) != 1 || all[0].Reason != string(source.NoChange) {
 		t.Errorf("got %+v", all)
 	}
 }
@@ -94,7 +94,7 @@ func TestDecisionHandler(t *testing.T) {
 	own := &observe.DecisionLog{Service: "main"}
 	get := func(query string) string {
 		w := httptest.NewRecorder()
-		observe.DecisionHandler(func() []*observe.DecisionLog { return []*observe.DecisionLog{&r, own} }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
+		observe.DecisionHandler(observe.DescribeError, func() []*observe.DecisionLog { return []*observe.DecisionLog{&r, own} }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
 		if got := w.Header().Get("Content-Type"); got != "application/json" {
 			t.Errorf("content type %q", got)
 		}
@@ -137,7 +137,7 @@ func TestDecisionLog_Error(t *testing.T) {
 		d := decision("t", "a", 1)
 		d.Outcome, d.Reason, d.Err = engine.Failed, engine.ReasonError, c.err
 		r.Observe(d)
-		if got := r.Recent("", "")[0].Error; got != c.want {
+		if got := r.Recent("", "", observe.DescribeError)[0].Error; got != c.want {
 			t.Errorf("%v: got %q, want %q", c.err, got, c.want)
 		}
 	}

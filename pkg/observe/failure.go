@@ -27,12 +27,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// failure describes err without its text, which may quote a response or an object: the
+// DescribeError describes err without its text, which may quote a response or an object: the
 // provider call of the template that failed, the reason and code of the response, and, if
 // RBAC denied the request, the verb and the resource.
-func failure(err error) string {
+func DescribeError(err error) string {
 	var parts []string
-	if call := (interface{ Place() string })(nil); errors.As(err, &call) {
+	var call interface{ Place() string }
+	if errors.As(err, &call) {
 		parts = append(parts, call.Place())
 	}
 	if status := apierrors.APIStatus(nil); errors.As(err, &status) {

@@ -110,6 +110,10 @@ type Watch struct {
 	Kind schema.GroupVersionKind
 	// Namespace is empty if all namespaces are watched.
 	Namespace string
+	// Labels and Fields are selectors; empty for all objects.
+	Labels, Fields string
+	// OtherClusters is true if objects of other clusters are watched.
+	OtherClusters bool
 }
 
 // A Factory makes the sources of one type.

@@ -38,9 +38,9 @@ type subscription struct {
 // types of events share a watch.
 func (s subscription) Key() string { return s.key() }
 
-// Watch returns the kind and the namespace of the objects.
+// Watch returns the kind, the namespace and the selectors of the objects.
 func (s subscription) Watch() *source.Watch {
-	return &source.Watch{Kind: s.kind, Namespace: s.namespace}
+	return &source.Watch{Kind: s.kind, Namespace: s.namespace, Labels: s.labels, Fields: s.field, OtherClusters: s.selectsClusters()}
 }
 
 // Skip returns NotSubscribed if the trigger does not subscribe to the type or the
