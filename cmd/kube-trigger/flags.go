@@ -95,6 +95,12 @@ func clusterFlags(f *pflag.FlagSet, o *app.ClusterOptions) {
 	}
 }
 
+// namespaceFlag adds the flag of the namespace that a command is about.
+func namespaceFlag(f *pflag.FlagSet, namespace *string) {
+	f.StringVarP(namespace, "namespace", "n", "", "the namespace; defaults to that of the kubeconfig")
+	_ = f.SetAnnotation("namespace", noEnv, []string{})
+}
+
 // storeFlags adds the flags that select the store.
 func storeFlags(f *pflag.FlagSet, o *app.StoreOptions) {
 	f.StringVar(&o.Store, "store", app.StoreAuto, "the file that keeps progress and dead letters; auto: one per configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")

@@ -91,6 +91,7 @@ func command() *cobra.Command {
 		graphCommand(),
 		defCommand(),
 		deadLettersCommand(),
+		explainCommand(),
 		controllerCommand(),
 		versionCommand(),
 		// Child processes.

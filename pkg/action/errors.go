@@ -43,7 +43,10 @@ type CallError struct {
 	err            error
 }
 
-func (e *CallError) Error() string { return fmt.Sprintf("%s (%s): %v", e.Call, e.Function, e.err) }
+func (e *CallError) Error() string { return fmt.Sprintf("%s: %v", e.Place(), e.err) }
+
+// Place returns the call and its provider function, without the error.
+func (e *CallError) Place() string { return e.Call + " (" + e.Function + ")" }
 
 func (e *CallError) Unwrap() error { return e.err }
 

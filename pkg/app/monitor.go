@@ -29,8 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
-// monitor collects what a server reports about a configuration or a TriggerService. A nil
-// monitor collects nothing.
+// monitor collects what a server reports about a configuration or a TriggerService.
 type monitor struct {
 	name      string
 	metrics   *observe.Metrics
@@ -48,9 +47,6 @@ type engineState interface {
 // monitor returns a new monitor of a TriggerService, or of a configuration, which has no
 // name. The server reports on it until release is called.
 func (s *server) monitor(service string) (m *monitor, release func()) {
-	if s == nil {
-		return nil, func() {}
-	}
 	m = &monitor{name: service, metrics: observe.NewMetrics(service, clock.RealClock{}), decisions: &observe.DecisionLog{Service: service}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,31 +61,21 @@ func (s *server) monitor(service string) (m *monitor, release func()) {
 
 // observers returns the observers that record the results of an engine.
 func (m *monitor) observers() []engine.Observer {
-	if m == nil {
-		return nil
-	}
 	return []engine.Observer{m.metrics, m.decisions}
 }
 
 func (m *monitor) storeFailed() {
-	if m != nil {
-		m.metrics.ObserveStoreError()
-	}
+	m.metrics.ObserveStoreError()
 }
 
 // observeRejection counts a request that a webhook rejected.
 func (m *monitor) observeRejection(r webhook.Rejection) {
-	if m != nil {
-		m.metrics.ObserveRejection(r.Trigger, r.Reason)
-	}
+	m.metrics.ObserveRejection(r.Trigger, r.Reason)
 }
 
 // setEngine has the server report on e. It drops the records of triggers that e
 // does not have.
 func (m *monitor) setEngine(e *engine.Engine) {
-	if m == nil {
-		return
-	}
 	state := engineState(e)
 	m.engine.Store(&state)
 	m.metrics.Retain(e.Triggers())

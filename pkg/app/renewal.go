@@ -53,9 +53,7 @@ func (s *server) renewalWatcher() renewal.Watcher {
 	replaced := renewal.Count()
 	return renewal.Watcher{Replaced: replaced, Clock: clock.RealClock{}, Measure: func() (names, bytes int) {
 		names, bytes = table.Measure()
-		if s != nil {
-			s.process.SetNames(names, replaced)
-		}
+		s.process.SetNames(names, replaced)
 		return names, bytes
 	}}
 }

@@ -68,9 +68,8 @@ func Run(ctx context.Context, o RunOptions) error {
 type runner struct {
 	RunOptions
 
-	// server is nil if nothing is served.
 	server *server
-	// monitor is that of what is run; nil if nothing is served.
+	// monitor is that of what is run.
 	monitor *monitor
 }
 

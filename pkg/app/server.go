@@ -45,9 +45,9 @@ import (
 // fails: only a restart of the process ends it.
 const stuckAfter = 30 * time.Second
 
-// server serves the metrics, health and decisions of a process. A nil server serves
-// nothing.
+// server serves the metrics, health and decisions of a process.
 type server struct {
+	// listener is nil if they are not served on an address.
 	listener net.Listener
 	// reviewer reviews the callers of /metrics; nil if everybody is answered.
 	reviewer *access.Reviewer
@@ -60,13 +60,13 @@ type server struct {
 	monitors []*monitor
 }
 
-// newServer listens on the MetricsAddr of o. It returns nil if there is none.
+// newServer returns a server that listens on the MetricsAddr of o, if there is one.
 func newServer(ctx context.Context, o RunOptions) (*server, error) {
 	addr := o.MetricsAddr
-	if addr == "" {
-		return nil, nil
-	}
 	s := &server{process: observe.NewProcess()}
+	if addr == "" {
+		return s, nil
+	}
 	if o.MetricsAuth {
 		cfg, _, err := o.restConfig()
 		if err != nil {
@@ -110,7 +110,7 @@ func newReviewer(cfg *rest.Config, httpClient *http.Client) (*access.Reviewer, e
 
 // runWith calls run, and serves until it has returned.
 func (s *server) runWith(ctx context.Context, run func(context.Context) error) error {
-	if s == nil {
+	if s.listener == nil {
 		return run(ctx)
 	}
 	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -131,22 +131,12 @@ func (s *server) runWith(ctx context.Context, run func(context.Context) error) e
 
 func (s *server) handler(c clock.PassiveClock) http.Handler {
 	mux := http.NewServeMux()
-	metrics := s.process.Handler(func() (all prometheus.Gatherers) {
-		for _, m := range s.current() {
-			all = append(all, m.metrics.Gatherer(m))
-		}
-		return all
-	})
+	metrics := s.metrics()
 	if s.reviewer != nil {
 		metrics = s.reviewer.Handler(metrics)
 	}
 	mux.Handle("GET /metrics", metrics)
-	mux.Handle("GET /debug/decisions", localOnly(observe.DecisionHandler(func() (all []*observe.DecisionLog) {
-		for _, m := range s.current() {
-			all = append(all, m.decisions)
-		}
-		return all
-	})))
+	mux.Handle("GET /debug/", localOnly(s.debugHandler(observe.DescribeError)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		for _, m := range s.current() {
 			for _, q := range m.Quarantines() {
@@ -165,6 +155,30 @@ func (s *server) handler(c clock.PassiveClock) http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
+	return mux
+}
+
+// metrics returns the handler of the metrics.
+func (s *server) metrics() http.Handler {
+	return s.process.Handler(func() (all prometheus.Gatherers) {
+		for _, m := range s.current() {
+			all = append(all, m.metrics.Gatherer(m))
+		}
+		return all
+	})
+}
+
+// debugHandler returns the handler of /debug/decisions and /debug/metrics, for callers that are
+// known to be on this machine. describe returns the text of the errors of decisions.
+func (s *server) debugHandler(describe func(error) string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /debug/decisions", observe.DecisionHandler(describe, func() (all []*observe.DecisionLog) {
+		for _, m := range s.current() {
+			all = append(all, m.decisions)
+		}
+		return all
+	}))
+	mux.Handle("GET /debug/metrics", s.metrics())
 	return mux
 }
 

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,9 +66,10 @@ type stores struct {
 	secretKey []byte
 	// crashes is that of a configuration; nil if crashes of evaluations are not recorded.
 	crashes *crashguard.Tracker
-	// listener is the Unix socket of the dead letters of a file; nil for none.
+	// listener is the Unix socket of the dead letters of a file, and of debug; nil for none.
 	// Each replay request that it receives is signaled to replayRequested.
 	listener        net.Listener
+	debug           http.Handler
 	replayRequested chan struct{}
 	// replays has an element after a request to replay a dead letter. replayInterval is how
 	// often the store is polled for them, too.
@@ -102,7 +104,8 @@ func (r *runner) openFileStore(ctx context.Context, host string) (stores, error)
 		return stores{}, err
 	}
 	requested := make(chan struct{}, 1)
-	s := stores{store: f, replayRequested: requested, replays: requested, replayInterval: replayInterval}
+	// Only this user connects, who also reads the dead letters with their errors.
+	s := stores{store: f, debug: r.server.debugHandler(error.Error), replayRequested: requested, replays: requested, replayInterval: replayInterval}
 	if s.secretKey, err = loadSecretKey(path + ".key"); err != nil {
 		return stores{}, errors.Join(err, f.Close())
 	}
@@ -233,7 +236,7 @@ func (s stores) serveDeadLetters(ctx context.Context) error {
 	if s.listener == nil {
 		return nil
 	}
-	return socket.Serve(ctx, s.listener, s.store.DeadLetters(), func() {
+	return socket.Serve(ctx, s.listener, s.debug, s.store.DeadLetters(), func() {
 		select {
 		case s.replayRequested <- struct{}{}:
 		default: // a signal is pending

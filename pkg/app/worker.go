@@ -141,9 +141,7 @@ func (r *runner) runWorker(ctx context.Context) error {
 	}
 	if r.WorkerNamespace != "" {
 		go p.forgetDeaths(runCtx)
-		if r.server != nil {
-			go p.setReady(runCtx)
-		}
+		go p.setReady(runCtx)
 	}
 	log.Info("waiting for accepted versions", "namespace", watch.Namespace, "worker", watch.Worker)
 	p.services.Run(runCtx, p.runService)

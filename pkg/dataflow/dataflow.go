@@ -120,7 +120,7 @@ func (f *Flow) events(spec v1alpha1.Trigger, names rights.Names) []action.Events
 	for _, w := range f.Watches {
 		out = append(out, action.Events{
 			Source: f.SourceType, Types: w.Types, Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Grouped: grouped,
-			ClusterScoped: names.Resource(w.Kind).ClusterScoped, OtherClusters: w.OtherClusters || len(w.Clusters) > 0,
+			ClusterScoped: names.Resource(w.Kind).ClusterScoped, OtherClusters: w.InJoinedClusters(),
 		})
 	}
 	return out

@@ -35,7 +35,8 @@ type Outcome string
 const (
 	// Suppressed: the subscription or a policy drops the event before the filter.
 	Suppressed Outcome = "suppressed"
-	// Queued: the event waits in its key queue, or because the trigger is paused.
+	// Queued: the event waits in its key queue, or because the trigger is paused or has
+	// reached its rate limit.
 	Queued Outcome = "queued"
 	// Reloaded: the event's data, which was dropped while the event waited, was read
 	// again.
@@ -72,6 +73,8 @@ const (
 	// ReasonLoopSuspected: events seem to be caused by the trigger's own actions, which
 	// are therefore paused.
 	ReasonLoopSuspected = "LoopSuspected"
+	// ReasonRateLimited: the event waits until the trigger's rate limit lets its action run.
+	ReasonRateLimited = "RateLimited"
 	// ReasonGroup: the group of the event cannot be computed.
 	ReasonGroup = "GroupFailed"
 	// ReasonLatestState: the API server no longer has the state of the event. The data
@@ -115,7 +118,7 @@ type Decision struct {
 	Event   EventRef
 	Outcome Outcome
 	// Reason is a CamelCase word from a small fixed set; empty for Matched, for Queued
-	// unless the trigger is paused, for Succeeded if the action changed something, and for Reloaded if the data is
+	// unless the trigger is paused or its rate limit is reached, for Succeeded if the action changed something, and for Reloaded if the data is
 	// that of the event. For
 	// Filtered it is the filter's explanation, a sentence.
 	Reason string
@@ -127,8 +130,8 @@ type Decision struct {
 	// Attempt is the number of the action's run, from 1; 0 if the action did not
 	// run.
 	Attempt int
-	// RetryIn is the wait before the next attempt. It is set only for Failed, and
-	// 0 while the attempt is still running past its timeout.
+	// RetryIn is the wait before the next attempt. It is set only for Failed, where it is
+	// 0 while the attempt is still running past its timeout, and for ReasonRateLimited.
 	RetryIn time.Duration
 	// Duration is the run time of the filter or of the attempt.
 	Duration time.Duration

@@ -49,10 +49,16 @@ func (a *Act) rateLimitDelay(t *Task) time.Duration {
 		return 0
 	}
 	now := t.runner.clock.Now()
-	if t.notBefore.IsZero() {
+	reserved := !t.notBefore.IsZero()
+	if !reserved {
 		t.notBefore = a.reserve(limit, now)
 	}
 	wait := t.notBefore.Sub(now)
+	if wait > 0 && !reserved {
+		d := t.runner.newDecision(t.Event(), Queued, ReasonRateLimited)
+		d.RetryIn = wait
+		t.runner.report.decision(d)
+	}
 	if wait <= 0 {
 		t.notBefore = time.Time{}
 	}

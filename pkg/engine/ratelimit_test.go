@@ -46,6 +46,20 @@ func TestRateLimit_Delay(t *testing.T) {
 			ids = append(ids, fmt.Sprint(i))
 			h.deliver("key-"+ids[i], ids[i])
 		}
+		advance(0)
+		for i, id := range ids {
+			waits := 0
+			h.mu.Lock()
+			for _, d := range h.decisions {
+				if d.Event.ID == id && d.Outcome == engine.Queued && d.Reason == engine.ReasonRateLimited && d.RetryIn > 0 {
+					waits++
+				}
+			}
+			h.mu.Unlock()
+			if want := min(i/2, 1); waits != want {
+				t.Errorf("event %s: got %d decisions that it is rate-limited, want %d", id, waits, want)
+			}
+		}
 		advance(time.Hour)
 		want := []time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Minute, 2 * time.Minute, 3 * time.Minute}
 		if !slices.Equal(at, want) {

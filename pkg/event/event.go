@@ -19,6 +19,7 @@ limitations under the License.
 package event
 
 import (
+	"strings"
 	"time"
 )
 
@@ -94,6 +95,14 @@ func (t TriggerRef) String() string {
 		return t.Name
 	}
 	return t.Namespace + "/" + t.Name
+}
+
+// ParseTriggerRef is the inverse of TriggerRef.String.
+func ParseTriggerRef(text string) TriggerRef {
+	if namespace, name, ok := strings.Cut(text, "/"); ok {
+		return TriggerRef{Name: name, Namespace: namespace}
+	}
+	return TriggerRef{Name: text}
 }
 
 // Context returns the value of `context` in CUE for the trigger t.

@@ -82,8 +82,7 @@ func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
 	}
 }
 
-// Decision is the JSON form of an engine.Decision, without the text of its error, which
-// may quote a response. Durations are in seconds.
+// Decision is the JSON form of an engine.Decision. Durations are in seconds.
 type Decision struct {
 	Time     time.Time      `json:"time"`
 	Service  string         `json:"triggerService,omitempty"`
@@ -93,6 +92,7 @@ type Decision struct {
 	Reason   string         `json:"reason,omitempty"`
 	Path     string         `json:"path,omitempty"`
 	Action   string         `json:"action,omitempty"`
+	Error    string         `json:"error,omitempty"`
 	Attempt  int            `json:"attempt,omitempty"`
 	RetryIn  float64        `json:"retryInSeconds,omitempty"`
 	Duration float64        `json:"tookSeconds,omitempty"`
@@ -111,8 +111,8 @@ type Event struct {
 
 // Recent returns the decisions of a trigger about the events of a key, newest
 // first. trigger is in the form of event.TriggerRef.String. An empty trigger or
-// key matches all.
-func (l *DecisionLog) Recent(trigger, key string) []Decision {
+// key matches all. describe returns the text of an error, such as DescribeError.
+func (l *DecisionLog) Recent(trigger, key string, describe func(error) string) []Decision {
 	recent := []Decision{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,7 +123,7 @@ func (l *DecisionLog) Recent(trigger, key string) []Decision {
 		}
 		for d := range buffer.All() {
 			if key == "" || key == d.Event.Key {
-				recent = append(recent, newDecision(l.Service, name, d))
+				recent = append(recent, newDecision(l.Service, name, d, describe))
 			}
 		}
 	}
@@ -136,24 +136,29 @@ func newestFirst(a, b Decision) int {
 	return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Trigger, b.Trigger))
 }
 
-func newDecision(service, trigger string, d engine.Decision) Decision {
-	return Decision{
+func newDecision(service, trigger string, d engine.Decision, describe func(error) string) Decision {
+	out := Decision{
 		Time: d.Time.UTC(), Service: service, Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
 		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
 		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(), Warnings: d.Warnings,
 	}
+	if d.Err != nil {
+		out.Error = describe(d.Err)
+	}
+	return out
 }
 
 // DecisionHandler responds with {"decisions": […]} of the logs that logs returns, newest
-// first. The query parameters triggerService, trigger and key filter the list.
-func DecisionHandler(logs func() []*DecisionLog) http.Handler {
+// first, with errors as describe returns them. The query parameters triggerService, trigger and
+// key filter the list.
+func DecisionHandler(describe func(error) string, logs func() []*DecisionLog) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		query := req.URL.Query()
 		recent := []Decision{}
 		for _, l := range logs() {
 			if service := query.Get("triggerService"); service == "" || service == l.Service {
-				recent = append(recent, l.Recent(query.Get("trigger"), query.Get("key"))...)
+				recent = append(recent, l.Recent(query.Get("trigger"), query.Get("key"), describe)...)
 			}
 		}
 		slices.SortStableFunc(recent, newestFirst)

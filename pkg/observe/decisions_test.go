@@ -25,6 +25,9 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/observe"
@@ -50,7 +53,7 @@ func TestDecisionLog_Limit(t *testing.T) {
 	for n := range 3*observe.MaxDecisions + 7 {
 		r.Observe(decision("busy", "b", n))
 	}
-	busy := r.Recent("default/busy", "")
+	busy := r.Recent("default/busy", "", observe.DescribeError)
 	if len(busy) != observe.MaxDecisions {
 		t.Fatalf("%d decisions, want %d", len(busy), observe.MaxDecisions)
 	}
@@ -59,17 +62,17 @@ func TestDecisionLog_Limit(t *testing.T) {
 			t.Fatalf("decision %d is number %d, want %d", i, d.Attempt, want)
 		}
 	}
-	if quiet := r.Recent("default/quiet", ""); len(quiet) != 1 || quiet[0].Event.Key != "a" {
+	if quiet := r.Recent("default/quiet", "", observe.DescribeError); len(quiet) != 1 || quiet[0].Event.Key != "a" {
 		t.Errorf("decisions of the other trigger: %+v", quiet)
 	}
-	if all := r.Recent("", ""); len(all) != observe.MaxDecisions+1 || all[len(all)-1].Trigger != "default/quiet" {
+	if all := r.Recent("", "", observe.DescribeError); len(all) != observe.MaxDecisions+1 || all[len(all)-1].Trigger != "default/quiet" {
 		t.Errorf("%d decisions, the last is %+v", len(all), all[len(all)-1])
 	}
-	if none := r.Recent("default/busy", "a"); len(none) != 0 {
+	if none := r.Recent("default/busy", "a", observe.DescribeError); len(none) != 0 {
 		t.Errorf("decisions of another key: %+v", none)
 	}
 	r.Retain([]event.TriggerRef{{Name: "quiet", Namespace: "default"}})
-	if all := r.Recent("", ""); len(all) != 1 {
+	if all := r.Recent("", "", observe.DescribeError); len(all) != 1 {
 		t.Errorf("%d decisions of removed triggers", len(all)-1)
 	}
 }
@@ -81,7 +84,7 @@ func TestDecisionLog_NotSubscribed(t *testing.T) {
 	r.Observe(d)
 	d.Reason = string(source.NoChange)
 	r.Observe(d)
-	if all := r.Recent("", ""); len(all) != 1 || all[0].Reason != string(source.NoChange) {
+	if all := r.Recent("", "", observe.DescribeError); len(all) != 1 || all[0].Reason != string(source.NoChange) {
 		t.Errorf("got %+v", all)
 	}
 }
@@ -91,7 +94,7 @@ func TestDecisionHandler(t *testing.T) {
 	own := &observe.DecisionLog{Service: "main"}
 	get := func(query string) string {
 		w := httptest.NewRecorder()
-		observe.DecisionHandler(func() []*observe.DecisionLog { return []*observe.DecisionLog{&r, own} }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
+		observe.DecisionHandler(observe.DescribeError, func() []*observe.DecisionLog { return []*observe.DecisionLog{&r, own} }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
 		if got := w.Header().Get("Content-Type"); got != "application/json" {
 			t.Errorf("content type %q", got)
 		}
@@ -115,6 +118,36 @@ func TestDecisionHandler(t *testing.T) {
 		t.Errorf("another trigger: %v, %v", other, err)
 	}
 }
+
+// TestDecisionLog_Error fails an action with errors that quote an object or a response.
+func TestDecisionLog_Error(t *testing.T) {
+	const quoted = "hunter2"
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, quoted,
+		errors.New(`User "`+quoted+`" cannot patch resource "configmaps" in API group "" in the namespace "`+quoted+`"`))
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("cannot reach " + quoted), ""},
+		{fmt.Errorf("step 1: %w", placedError{forbidden}), "patch (kube.patch): Forbidden (403): cannot patch configmaps"},
+		{apierrors.NewBadRequest(quoted), "BadRequest (400)"},
+		{placedError{errors.New(quoted)}, "patch (kube.patch)"},
+	} {
+		var r observe.DecisionLog
+		d := decision("t", "a", 1)
+		d.Outcome, d.Reason, d.Err = engine.Failed, engine.ReasonError, c.err
+		r.Observe(d)
+		if got := r.Recent("", "", observe.DescribeError)[0].Error; got != c.want {
+			t.Errorf("%v: got %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// placedError is an error of a provider call.
+type placedError struct{ error }
+
+func (e placedError) Unwrap() error { return e.error }
+func (placedError) Place() string   { return "patch (kube.patch)" }
 
 func BenchmarkDecisionLog_Observe(b *testing.B) {
 	var r observe.DecisionLog

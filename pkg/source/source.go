@@ -111,10 +111,11 @@ type Watch struct {
 	Kind schema.GroupVersionKind
 	// Namespace is empty if all namespaces are watched, and Name if objects of any name are.
 	Namespace, Name string
-	// Labels is the label selector, in canonical form; empty for all objects. Filtered is set
-	// if there are other conditions, so that not every change of an object is an event.
-	Labels   string
-	Filtered bool
+	// Labels is the label selector, in canonical form, and Fields the field selector; empty for
+	// all objects. Filtered is set if there are other conditions than Labels and Name, so that
+	// not every change of an object is an event.
+	Labels, Fields string
+	Filtered       bool
 	// Types are the types of the events.
 	Types []string
 	// Clusters are the joined clusters that are watched, by name. OtherClusters is set if all
@@ -122,6 +123,9 @@ type Watch struct {
 	Clusters                  []string
 	OtherClusters, OwnCluster bool
 }
+
+// InJoinedClusters reports whether objects of joined clusters are watched.
+func (w Watch) InJoinedClusters() bool { return w.OtherClusters || len(w.Clusters) > 0 }
 
 // An Accessor is a Subscription whose source needs other rights than to list and watch what
 // Watch returns.

@@ -60,6 +60,7 @@ func TestInstallation(t *testing.T) {
 			})
 		}
 	})
+	t.Run("Explain", func(t *testing.T) { explains(t, i) })
 	t.Run("Upgrade", func(t *testing.T) { upgrade(t, i) })
 	t.Run("ControllerAway", func(t *testing.T) { controllerAway(t, i) })
 }

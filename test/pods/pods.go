@@ -50,6 +50,9 @@ type Node struct {
 	// limited is set if the limits of containers hold.
 	limited bool
 
+	// kubelet starts the kubelet of ForwardPorts.
+	kubelet sync.Once
+
 	mu   sync.Mutex
 	pods map[types.UID]*Pod
 	all  []*Pod

@@ -46,7 +46,7 @@ func (s subscription) Key() string { return s.key() }
 // Watch implements source.Subscription.
 func (s subscription) Watch() *source.Watch {
 	w := &source.Watch{
-		Kind: s.kind, Namespace: s.namespace, Labels: s.labels, Types: s.events, Filtered: s.filter != nil || s.derivedType != "",
+		Kind: s.kind, Namespace: s.namespace, Labels: s.labels, Fields: s.field, Types: s.events, Filtered: s.filter != nil || s.derivedType != "",
 		Clusters: s.clusters.joined(), OtherClusters: s.clusters.labels != nil, OwnCluster: s.clusters.isOwnCluster() || s.clusters.hasName(multicluster.Local),
 	}
 	if selector, err := fields.ParseSelector(s.field); err == nil && s.field != "" {

@@ -62,6 +62,16 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// Debug sends a GET request for a path below /debug/, with its query. The caller closes the
+// body.
+func (c *Client) Debug(ctx context.Context, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://store"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.http.Do(req)
+}
+
 // do sends a request and decodes the response into result.
 func (c *Client) do(ctx context.Context, method, path string, result any) (err error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://store/dead-letters"+path, nil)

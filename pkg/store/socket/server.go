@@ -15,7 +15,7 @@ limitations under the License.
 */
 
 // Package socket gives other processes of the same user access to the dead letters of
-// an open store. The process that has the store open serves them on a Unix socket.
+// an open store, and to what the process reports about itself. The process that has the store open serves them on a Unix socket.
 package socket
 
 import (
@@ -67,17 +67,18 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve serves deadLetters on l until ctx ends, and closes l. It calls
-// onReplayRequest after each request of a replay.
-func Serve(ctx context.Context, l net.Listener, deadLetters store.DeadLetterAdmin, onReplayRequest func()) error {
-	if err := httpserver.Serve(ctx, l, httpserver.Options{Name: "dead letters", Handler: handler(deadLetters, onReplayRequest)}); err != nil {
+// Serve serves deadLetters, and debug below /debug/, on l until ctx ends, and closes l. It
+// calls onReplayRequest after each request of a replay.
+func Serve(ctx context.Context, l net.Listener, debug http.Handler, deadLetters store.DeadLetterAdmin, onReplayRequest func()) error {
+	if err := httpserver.Serve(ctx, l, httpserver.Options{Name: "dead letters", Handler: handler(debug, deadLetters, onReplayRequest)}); err != nil {
 		return fmt.Errorf("serve dead letters: %w", err)
 	}
 	return nil
 }
 
-func handler(deadLetters store.DeadLetterAdmin, onReplayRequest func()) http.Handler {
+func handler(debug http.Handler, deadLetters store.DeadLetterAdmin, onReplayRequest func()) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /debug/", debug)
 	handle := func(pattern string, f func(ctx context.Context, id string) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
 			response, err := f(req.Context(), req.PathValue("id"))

@@ -20,7 +20,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,9 +73,10 @@ func serve(t *testing.T, onReplayRequest func()) (s *file.Store, path string, id
 	if err != nil {
 		t.Fatal(err)
 	}
+	debug := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL) })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- socket.Serve(ctx, l, s.DeadLetters(), onReplayRequest) }()
+	go func() { done <- socket.Serve(ctx, l, debug, s.DeadLetters(), onReplayRequest) }()
 	return s, path, ids, func() error {
 		cancel()
 		return <-done
@@ -119,6 +122,14 @@ func TestClient_DeadLetters(t *testing.T) {
 		if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), ids[0]) {
 			t.Errorf("%s: got %v, want not found with the ID", name, err)
 		}
+	}
+	debug, err := c.Debug(ctx, "/debug/decisions?trigger=a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(debug.Body)
+	if err := errors.Join(err, debug.Body.Close()); err != nil || string(text) != "/debug/decisions?trigger=a" {
+		t.Errorf("debug: got %q, %v", text, err)
 	}
 	if requests != 1 {
 		t.Error("replay of a missing dead letter was reported")
