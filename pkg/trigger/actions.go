@@ -90,7 +90,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 		if r.template != nil {
 			names.templates[i] = r.template
 			problems = append(problems, r.checkResults(func(name string, fields []string) string { return names.check(i, name, fields) })...)
-			o.EvaluateResult = s.Name != "" && i < len(spec.Actions)-1
+			o.StepName, o.EvaluateResult = s.Name, s.Name != "" && i < len(spec.Actions)-1
 			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
 				out.old = out.old.Union(oldDependencies(a.ContextFields()))

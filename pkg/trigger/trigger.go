@@ -50,6 +50,8 @@ type Compiler struct {
 	Executor func(event.TriggerRef) provider.Executor
 	// CompileAction compiles an action. Defaults to the method Compile of the template.
 	CompileAction func(*action.Template, action.Options) (*action.Action, diag.List)
+	// Service is the name of the TriggerService of the triggers.
+	Service string
 	// Application is the one that the TriggerService of the triggers is part of; the zero
 	// value for none.
 	Application event.Application
@@ -69,7 +71,7 @@ type Compiler struct {
 func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled, diag.List) {
 	out := Compiled{Trigger: engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}}
 	sourceSpec := source.Spec{TriggerRef: id, Application: c.Application}
-	of := event.Trigger{Name: id.Name, Namespace: id.Namespace, Application: c.Application}
+	of := event.Trigger{Name: id.Name, Namespace: id.Namespace, Service: c.Service, Application: c.Application}
 	var (
 		list, problems diag.List
 		compiled       compiledActions
