@@ -46,6 +46,9 @@ type Compiler struct {
 	Sources source.Registry
 	// Actions are the action templates, by type.
 	Actions map[string]Template
+	// Steps are the names of the steps of workflows that exist beside those in Actions; they are
+	// suggested for unknown ones.
+	Steps []string
 	// Executor returns the executor of the provider calls of a trigger's action.
 	Executor func(event.TriggerRef) provider.Executor
 	// CompileAction compiles an action. Defaults to the method Compile of the template.
