@@ -33,7 +33,10 @@ import (
 
 // refusedStep returns why an action cannot be a step; empty if it can. These are the steps
 // that KubeVela's controller implements: their definitions have no calls.
-func refusedStep(s workflowstep.Step) string {
+func refusedStep(s workflowstep.Step, source string) string {
+	if strings.TrimSpace(source) == "" {
+		return "the definition has no template in CUE"
+	}
 	switch s.Name {
 	case "step-group":
 		return "an action cannot be a group of steps; list the steps in `actions`"

@@ -62,6 +62,7 @@ a: op.#Log & {data: "\(context.namespace) \(context.name) \(context.stepName) \(
 a: op.#Log & {data: context.stepname}`, `context has no "stepname"; did you mean "stepName"?`},
 		{"context of an action", "x", `import "vela/op"
 a: op.#Log & {data: context.stepName}`, `context has no "stepName"`},
+		{"no template", "step/x", " \n", "the definition has no template in CUE"},
 		{"group", "step/step-group", `nop: {}`, "an action cannot be a group of steps"},
 		{"component", "step/apply-component", `parameter: component: string`, "an action cannot apply a component"},
 		{"suspend", "step/suspend", `import "vela/op"

@@ -74,7 +74,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	t := &Template{name: name, source: source, evaluatesResult: true}
 	if step, ok := workflowstep.Parse(name); ok {
 		t.step = &step
-		if problem := refusedStep(step); problem != "" {
+		if problem := refusedStep(step, source); problem != "" {
 			return nil, diag.List{{Message: problem}}
 		}
 	}

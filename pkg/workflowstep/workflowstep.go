@@ -95,6 +95,19 @@ type Definition struct {
 	Template, Path string
 }
 
+// SetIn sets the fields of an object that Find reads, but for its kind and its name.
+func (d Definition) SetIn(object map[string]any) error {
+	if d.Name == "" {
+		return nil
+	}
+	if d.Version != "" {
+		if err := unstructured.SetNestedField(object, d.Name, "spec", "workflowStepDefinition", "metadata", "name"); err != nil {
+			return err
+		}
+	}
+	return unstructured.SetNestedField(object, d.Template, strings.Split(d.Path, ".")...)
+}
+
 // Find returns the definition in an object: a WorkflowStepDefinition, or a DefinitionRevision
 // of one. It returns false for a DefinitionRevision of another kind of definition. Its
 // Template is empty if it has none.

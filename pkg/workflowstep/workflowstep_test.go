@@ -71,6 +71,13 @@ func TestFind(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" || found != c.found {
 				t.Errorf("found %t: %s", found, diff)
 			}
+			small := map[string]any{"kind": c.object["kind"], "metadata": c.object["metadata"]}
+			if err := got.SetIn(small); err != nil {
+				t.Fatal(err)
+			}
+			if again, found := Find(small); again != got || found != c.found {
+				t.Errorf("from what SetIn sets: found %t, %+v", found, again)
+			}
 		})
 	}
 }
