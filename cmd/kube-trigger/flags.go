@@ -63,7 +63,7 @@ func envName(flag string) string {
 // configFlags adds the flags of a configuration.
 func configFlags(f *pflag.FlagSet, config, actionsDir *string) {
 	f.StringVarP(config, "config", "c", "", "the triggers: a file, or a directory of .yaml, .yml, .json and .cue files")
-	f.StringVar(actionsDir, "actions-dir", "", "a directory of custom actions, one CUE template per file; they take precedence over built-in ones")
+	f.StringVar(actionsDir, "actions-dir", "", "a directory of custom actions and workflow steps, one CUE template per file, or as objects in YAML; they take precedence over built-in ones")
 }
 
 // configAliasFlags adds the flags of a configuration, which is named by --file or -f, or as

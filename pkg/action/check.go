@@ -34,9 +34,9 @@ import (
 
 // checkNames reports references to packages, definitions of packages and fields of
 // `context` that do not exist. CUE itself reports them only as incomplete values.
-func checkNames(file *ast.File) diag.List {
+func checkNames(file *ast.File, context []string) diag.List {
 	packages := provider.Packages()
-	known := map[string][]string{"context": contextFields()}
+	known := map[string][]string{"context": context}
 	descriptions := map[string]string{"context": "context"}
 	var list diag.List
 	for _, spec := range file.Imports {

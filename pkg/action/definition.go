@@ -26,11 +26,14 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 const (
-	// definitionType is the type of a definition of an action.
-	definitionType = "trigger-action"
+	// actionType is the type of a definition of an action, and stepType that of one of a step
+	// of a workflow.
+	actionType = "trigger-action"
+	stepType   = "workflow-step"
 	// templateField is the field of a definition with the template.
 	templateField = "template"
 )
@@ -41,6 +44,24 @@ type definition struct {
 	metadata, template *ast.Field
 	// others are all other declarations.
 	others []ast.Decl
+}
+
+// TypeOf returns the type of the action that a file called name.cue defines: "step/NAME" for
+// the definition of a step of a workflow, else the name.
+func TypeOf(name, source string) string {
+	file, err := expr.ParseSyntax(name+".cue", source)
+	if err == nil && definitionOf(file).kind() == stepType {
+		return workflowstep.Step{Name: name}.String()
+	}
+	return name
+}
+
+// kind returns the type that d names: actionType, stepType, or another one.
+func (d definition) kind() string {
+	if d.metadata == nil {
+		return ""
+	}
+	return textOf(member(d.metadata.Value, "type"))
 }
 
 // unwrapDefinition returns the template in source, which may be in the format of `vela def`.
@@ -97,7 +118,7 @@ func definitionOf(file *ast.File) definition {
 		}
 		d.others = append(d.others, decl)
 	}
-	isDefinition := d.metadata != nil && textOf(member(d.metadata.Value, "type")) == definitionType
+	isDefinition := slices.Contains([]string{actionType, stepType}, d.kind())
 	hasTemplate := d.template != nil && !own && member(d.template.Value, "parameter") != nil
 	if isDefinition || hasTemplate || d.metadata != nil && d.template != nil && len(d.others) == 0 {
 		return d
@@ -111,16 +132,21 @@ func (d definition) check(name string) diag.List {
 	add := func(at ast.Node, format string, args ...any) {
 		list = append(list, diagnosticAt(at.Pos(), format, args...))
 	}
+	kind, title := actionType, "an action"
+	step, isStep := workflowstep.Parse(name)
+	if isStep {
+		name, kind, title = step.Name, stepType, "a step"
+	}
 	switch {
 	case d.metadata == nil:
-		add(d.template, "%s belongs to a definition; add %q: {type: %q} beside it, or move its fields to the top level", templateField, name, definitionType)
+		add(d.template, "%s belongs to a definition; add %q: {type: %q} beside it, or move its fields to the top level", templateField, name, kind)
 		return list
 	case d.template == nil:
 		add(d.metadata, "a definition needs a field %s beside it, a struct with the parameter and the calls", templateField)
 		return list
 	}
 	called := expr.LabelName(d.metadata.Label)
-	if !slices.Contains([]string{called, definitionType + "-" + called}, name) {
+	if !slices.Contains([]string{called, actionType + "-" + called}, name) {
 		add(d.metadata, "the definition is called %q, and the action %q; give both the same name", called, name)
 	}
 	known := []string{"alias", "annotations", "attributes", "description", "labels", "type"}
@@ -131,9 +157,9 @@ func (d definition) check(name string) diag.List {
 			continue
 		}
 		switch label := expr.LabelName(f.Label); {
-		case label == "type" && textOf(f.Value) != definitionType:
-			add(f.Value, "an action is of type %q, not %q", definitionType, textOf(f.Value))
-		case label == "attributes" && !isEmptyStruct(f.Value):
+		case label == "type" && textOf(f.Value) != kind:
+			add(f.Value, "%s is of type %q, not %q", title, kind, textOf(f.Value))
+		case label == "attributes" && !isStep && !isEmptyStruct(f.Value):
 			add(f.Value, "an action has no attributes; leave them out")
 		case !slices.Contains(known, label):
 			add(f.Label, "a definition has no %q%s; it has %s", label, diag.Suggest(label, known), strings.Join(known, ", "))

@@ -37,6 +37,9 @@ const DefaultEvaluators = 4
 type Options struct {
 	// Trigger is the value of `context.trigger`.
 	Trigger event.Trigger
+	// StepName is the value of `context.stepName` in a step of a workflow. Defaults to the
+	// name of its definition.
+	StepName string
 	// Properties are the values of the template's `parameter`, and Computed those that
 	// depend on the event; nil for none.
 	Properties map[string]any

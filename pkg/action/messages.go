@@ -106,7 +106,7 @@ func (r *Action) prepareMessages(parameter cue.Value) error {
 // properties that contain `{{` although they are data. The paths are relative to the
 // properties.
 func (t *Template) CheckProperties(properties map[string]any, form event.Form) expr.Findings {
-	list := t.messages.CheckFields(properties, contextFields(), form)
+	list := t.messages.CheckFields(properties, t.contextFields(), form)
 	for _, m := range t.messages.Data(properties) {
 		view := false
 		for _, name := range t.viewProperties {

@@ -123,6 +123,9 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 	defer panicerr.Recover(&err)
 	data := ev.Context(r.options.Trigger)
 	data[stepField] = int64(j.step)
+	if r.template.step != nil {
+		r.addStepContext(data, ev, j.step)
+	}
 	if results != nil {
 		data[expr.ResultsField] = results
 	}

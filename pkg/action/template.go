@@ -27,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 // Template is a validated CUE action template: its field `parameter` is the schema of
@@ -34,6 +35,8 @@ import (
 // concurrent use.
 type Template struct {
 	name, source string
+	// step is set if the template is that of a step of a workflow.
+	step *workflowstep.Step
 	// context and returns are the fields of `context` and of `$returns` that the
 	// template depends on.
 	context, returns expr.FieldSet
@@ -69,13 +72,19 @@ func Parse(name, source string) (*Template, diag.List) {
 		return nil, problems
 	}
 	t := &Template{name: name, source: source, evaluatesResult: true}
+	if step, ok := workflowstep.Parse(name); ok {
+		t.step = &step
+		if problem := refusedStep(step, source); problem != "" {
+			return nil, diag.List{{Message: problem}}
+		}
+	}
 	file, err := t.parse()
 	if err != nil {
 		return nil, diagnostics(err)[:1] // what follows a syntax error may follow from it
 	}
 	functionAt := newFunctionFinder(file)
 	isFunction := func(sel *ast.SelectorExpr) bool { _, ok := functionAt(sel); return ok }
-	list := slices.Concat(checkNames(file), checkFunctions(file, functionAt), expr.CheckCalls(file))
+	list := slices.Concat(checkNames(file, t.contextFields()), checkFunctions(file, functionAt), expr.CheckCalls(file))
 	if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
 		return nil, list
 	}
@@ -89,7 +98,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
 		return nil, problems
 	}
-	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
+	abstract, err := t.build(cuecontext.New(), buildOptions{context: t.contextSchema()})
 	if err == nil {
 		err = abstract.Validate()
 	}
@@ -143,6 +152,11 @@ func (t *Template) parse() (*ast.File, error) {
 	file, err := expr.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
 		return nil, err
+	}
+	if t.step != nil {
+		if err := adaptStep(file); err != nil {
+			return nil, err
+		}
 	}
 	if err := expr.DefineFunctions(file); err != nil {
 		return nil, err

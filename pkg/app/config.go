@@ -23,7 +23,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -123,6 +122,8 @@ type configuration struct {
 	// Schemas have the types of Kubernetes objects.
 	Schemas []config.Files
 	Checks  trigger.Checks
+	// Definitions are the files of YAML in ActionsDir.
+	Definitions config.Files
 }
 
 // checkResult is the result of checking a configuration.
@@ -174,6 +175,9 @@ func readConfig(file, actionsDir string) (configuration, error) {
 	}
 	templates, problems := trigger.ReadTemplates(os.DirFS(actionsDir))
 	cfg.Actions, cfg.Problems = templates, append(cfg.Problems, problems...)
+	if len(cfg.Problems) == 0 {
+		cfg.Definitions = config.ReadDefinitions(actionsDir)
+	}
 	return cfg, nil
 }
 
@@ -209,12 +213,14 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	out.diagnostics = cfg.locate(append(problems, cfg.Problems...))
 	documents, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	out.diagnostics = append(out.diagnostics, more...)
+	inDirectory, more := cfg.Definitions.Load(c.namespace, func(string) string { return "" })
+	out.diagnostics = append(out.diagnostics, more...)
 	out.definitions, out.others = len(documents.Definitions), documents.Others
 	places := actionPlaces{}
 	for _, file := range slices.Sorted(maps.Keys(cfg.Actions)) {
-		places.add(strings.TrimSuffix(path.Base(file), actionExtension), cfg.actionFile(file), string(cfg.Actions[file]))
+		places.add(trigger.TypeOf(file, string(cfg.Actions[file])), cfg.actionFile(file), string(cfg.Actions[file]))
 	}
-	for _, d := range documents.Definitions {
+	for _, d := range append(inDirectory.Definitions, documents.Definitions...) {
 		place := d.LocateName("")
 		if other := places.add(d.Action, fmt.Sprintf("%s:%d", place.File, place.Line), d.Source); other != "" {
 			out.diagnostics = append(out.diagnostics, d.LocateName(fmt.Sprintf("action %q is also defined in %s, with another source", d.Action, other)))

@@ -138,6 +138,9 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 		Checker:               sandbox.NewChild(maxChecks, sandbox.Limits{Step: time.Minute, Total: quickCheck}, program, CheckServiceCommand),
 		ThoroughChecker:       sandbox.NewChild(1, sandbox.Limits{}, program, CheckServiceCommand),
 	}
+	if setup.Steps, err = controller.NewSteps(m, nil); err != nil {
+		return err
+	}
 	if err := controller.Setup(ctx, m, setup); err != nil {
 		return fmt.Errorf("start controller: %w", err)
 	}

@@ -41,6 +41,9 @@ func RenderDefinition(path, namespace string) ([]byte, error) {
 		return nil, InvalidError{files.Diagnostics}
 	}
 	source := string(files.List[0].Data)
+	if action.TypeOf("", source) != "" {
+		return nil, InvalidError{fmt.Errorf("%s: defines a workflow step; `vela def render` and `vela def apply` are its commands", path)}
+	}
 	out, err := config.RenderDefinition(strings.TrimSuffix(filepath.Base(path), actionExtension), namespace, action.Description(source), source)
 	if err != nil {
 		return nil, InvalidError{fmt.Errorf("%s: %w", path, err)}

@@ -68,8 +68,8 @@ type RunOptions struct {
 	// WorkerNamespace is a namespace whose TriggerServices are run, in place of Config and
 	// TriggerService: those that the controller has assigned to its worker.
 	WorkerNamespace string
-	// ActionsDir is a directory of CUE templates, which take precedence over the
-	// built-in actions of the same name. Optional.
+	// ActionsDir is a directory of actions, as CUE or as objects in YAML, which take
+	// precedence over the built-in actions of the same name. Optional.
 	ActionsDir string
 
 	// Workers is the number of objects that a trigger acts on concurrently.

@@ -15,8 +15,8 @@ limitations under the License.
 */
 
 // Package config loads triggers from YAML, JSON and CUE files, or from all such files
-// of a directory. A document has `triggers:` at the top level, or is a TriggerService or the
-// Definition of an action; objects of other kinds are passed over. A YAML file may hold several
+// of a directory. A document has `triggers:` at the top level, or is a TriggerService, the
+// Definition of an action or the definition of a workflow step; objects of other kinds are passed over. A YAML file may hold several
 // documents. All problems of all files are reported, each with file, line and column.
 package config
 
@@ -123,6 +123,10 @@ func (l *loader) addFile(f File) {
 func (l *loader) addDocument(path string, position int, d document, names map[string]bool) {
 	if isDefinition(d.value) {
 		l.addDefinition(d)
+		return
+	}
+	if step, ok := findStep(d.value); ok {
+		l.addStep(d, step)
 		return
 	}
 	if o := objectOf(d.value); o.isOther() {

@@ -21,23 +21,27 @@ import (
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 // mainTemplate is the path of the template in a Definition.
 const mainTemplate = `spec.templates["` + corev1alpha1.MainTemplate + `"]`
 
-// Definition is a document of the kind Definition, which is the template of an action.
+// Definition is a document with the template of an action: of the kind Definition, or with the
+// definition of a workflow step.
 type Definition struct {
 	// Action is the type of the action, Source its template.
 	Action, Source string
 
+	// path is the path of the template in the document.
+	path    string
 	locator locator
 }
 
 // Locate adds the positions in the file to diagnostics of the template.
 func (d Definition) Locate(list diag.List) diag.FileDiagnostics {
 	out := make(diag.FileDiagnostics, len(list))
-	for i, p := range list.WithPrefix(mainTemplate) {
+	for i, p := range list.WithPrefix(d.path) {
 		out[i] = d.locator.locate(p)
 	}
 	return out
@@ -69,7 +73,27 @@ func (l *loader) addDefinition(d document) {
 		l.addError(d, mainTemplate, "is required")
 	default:
 		l.Definitions = append(l.Definitions, Definition{
-			Action: strings.TrimPrefix(name, corev1alpha1.TriggerAction+"-"), Source: source, locator: d.locator,
+			Action: strings.TrimPrefix(name, corev1alpha1.TriggerAction+"-"), Source: source, path: mainTemplate, locator: d.locator,
 		})
+	}
+}
+
+// findStep returns the definition of a workflow step in a document, or false.
+func findStep(document map[string]any) (workflowstep.Definition, bool) {
+	if document["apiVersion"] != workflowstep.GroupVersion().String() || document["kind"] != workflowstep.Kind && document["kind"] != workflowstep.RevisionKind {
+		return workflowstep.Definition{}, false
+	}
+	return workflowstep.Find(document)
+}
+
+// addStep adds a document that is the definition of a workflow step.
+func (l *loader) addStep(d document, step workflowstep.Definition) {
+	switch {
+	case step.Name == "":
+		l.addError(d, "metadata.name", "is required")
+	case step.Template == "":
+		l.addError(d, step.Path, "is required")
+	default:
+		l.Definitions = append(l.Definitions, Definition{Action: step.String(), Source: step.Template, path: step.Path, locator: d.locator})
 	}
 }

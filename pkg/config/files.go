@@ -17,6 +17,7 @@ limitations under the License.
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,6 +69,30 @@ func Read(path string) Files {
 			continue
 		}
 		out.List = append(out.List, file)
+	}
+	return out
+}
+
+// ReadDefinitions reads the files of a directory with the extension .yaml, .yml or .json that
+// may have definitions of actions: those with this word.
+func ReadDefinitions(directory string) Files {
+	var out Files
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return Files{Diagnostics: diag.FileDiagnostics{{File: directory, Message: err.Error()}}}
+	}
+	for _, e := range entries {
+		path := filepath.Join(directory, e.Name())
+		if e.IsDir() || isCUE(path) || !slices.Contains(extensions(), filepath.Ext(path)) {
+			continue
+		}
+		file, problem := readFile(path)
+		switch {
+		case problem != nil:
+			out.Diagnostics = append(out.Diagnostics, *problem)
+		case bytes.Contains(file.Data, []byte("Definition")):
+			out.List = append(out.List, file)
+		}
 	}
 	return out
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 // findDefinition returns the Definition with the given type and name from the first
@@ -48,38 +49,60 @@ func (r *reconciler) findDefinition(ctx context.Context, typ, name string, names
 	return nil, nil
 }
 
-// resolveActions returns the actions of ts that come from Definitions, by action
-// name, and the NAMESPACE/NAME of those Definitions, also by action name. An action
-// without a Definition is built in or unknown, and is omitted. previous has the templates
-// of the accepted version.
-func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerService, previous map[string]string) (map[string]sandbox.Action, map[string]string, error) {
-	actions, origins := map[string]sandbox.Action{}, map[string]string{}
+// resolvedActions are the actions of a TriggerService that are not built in.
+type resolvedActions struct {
+	// actions are their templates, and origins the objects that define them, by type.
+	actions map[string]sandbox.Action
+	origins map[string]string
+	// steps are the names of workflow steps to suggest for one that does not exist.
+	steps []string
+}
+
+// resolveActions returns the actions of ts: those in Definitions and those that are steps of
+// workflows, of its namespace, else of the system namespaces. previous are the active templates.
+func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerService, previous map[string]string) (resolvedActions, error) {
+	out := resolvedActions{actions: map[string]sandbox.Action{}, origins: map[string]string{}}
+	namespaces := append([]string{ts.Namespace}, r.SystemNamespaces...)
 	for _, name := range actionTypes(ts) {
-		d, err := r.findDefinition(ctx, corev1alpha1.TriggerAction, name, append([]string{ts.Namespace}, r.SystemNamespaces...)...)
+		source, origin, found, err := r.resolveAction(ctx, name, namespaces)
 		if err != nil {
-			return nil, nil, err
+			return out, err
 		}
-		if d == nil {
+		if !found {
 			continue // built in, or unknown
 		}
-		a := sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Previous: previous[name]}
+		a := sandbox.Action{Source: source, Previous: previous[name]}
 		if a.Previous == a.Source {
 			a.Previous = "" // the request is that of the check that accepted it
 		}
-		actions[name] = a
-		origins[name] = d.Namespace + "/" + d.Name
+		out.actions[name], out.origins[name] = a, origin
 	}
-	return actions, origins, nil
+	var err error
+	out.steps, err = r.unknownSteps(ctx, actionTypes(ts), out.actions, namespaces)
+	return out, err
+}
+
+// resolveAction returns the template of an action and the object that defines it; false if
+// there is none.
+func (r *reconciler) resolveAction(ctx context.Context, name string, namespaces []string) (source, origin string, found bool, err error) {
+	if step, ok := workflowstep.Parse(name); ok {
+		return r.resolveStep(ctx, step, namespaces)
+	}
+	d, err := r.findDefinition(ctx, corev1alpha1.TriggerAction, name, namespaces...)
+	if err != nil || d == nil {
+		return "", "", false, err
+	}
+	return d.Spec.Templates[corev1alpha1.MainTemplate], fmt.Sprintf("%s %s/%s", corev1alpha1.DefinitionKind, d.Namespace, d.Name), true, nil
 }
 
 // newCheckRequest returns a request with the fields of ts that its validity depends
 // on, so that a change of any other field is a cache hit. Probable mistakes are no problems: a
 // new version of the program must not stop what an earlier one has accepted.
-func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action, worker *sandbox.Worker) sandbox.Request {
+func newCheckRequest(ts *v1alpha1.TriggerService, resolved resolvedActions, worker *sandbox.Worker) sandbox.Request {
 	return sandbox.Request{
 		Service: v1alpha1.TriggerService{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name, Labels: trigger.ApplicationLabels(ts)}, Spec: ts.Spec,
 		},
-		Actions: actions, Worker: worker, Checks: trigger.Checks{WarnOnly: true},
+		Actions: resolved.actions, Steps: resolved.steps, Worker: worker, Checks: trigger.Checks{WarnOnly: true},
 	}
 }

@@ -90,6 +90,8 @@ type Options struct {
 	// DefaultWorkerTemplate is the worker template of TriggerServices that ask for nothing.
 	// Defaults to NamespaceTemplate.
 	DefaultWorkerTemplate string
+	// Steps are the workflow steps that are actions.
+	Steps *Steps
 	// Image is passed to worker templates as `image`.
 	Image string
 	// Version is the version of the program. The verdicts of another one are not used.
@@ -228,6 +230,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](minRetryDelay, maxRetryDelay),
 			NewQueue:                newQueue,
 		})
+	b = r.watchSteps(b)
 	if r.configRoles != nil {
 		b = b.WatchesRawSource(source.Kind[client.Object](r.configRoles, &rbacv1.Role{}, ofService(m)))
 	}

@@ -138,7 +138,7 @@ type inputs struct {
 	accepted acceptance.Version
 	// config are the ConfigMaps and Secrets of the component that it may watch.
 	config []reference.Reference
-	// origins are the Definitions of actions, by the action's name.
+	// origins are the objects that define actions, by the action's name.
 	origins map[string]string
 	// workerProblems are the errors of naming the worker template.
 	workerProblems diag.List
@@ -160,7 +160,7 @@ func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (i
 	if in.config, err = r.grantedConfig(ctx, ts); err != nil {
 		return in, err
 	}
-	actions, origins, err := r.resolveActions(ctx, ts, in.accepted.Actions)
+	resolved, err := r.resolveActions(ctx, ts, in.accepted.Actions)
 	if err != nil {
 		return in, err
 	}
@@ -176,7 +176,7 @@ func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (i
 	if err != nil {
 		return in, err
 	}
-	in.request, in.origins, in.workerProblems = newCheckRequest(ts, actions, worker), origins, problems
+	in.request, in.origins, in.workerProblems = newCheckRequest(ts, resolved, worker), resolved.origins, problems
 	return in, nil
 }
 
@@ -190,12 +190,12 @@ func (r *reconciler) checkRequest(ctx context.Context, key types.NamespacedName)
 	return in.request, err
 }
 
-// definitionProblems returns the problems of an action's Definition, with the
-// Definition as path. origins has the Definitions by action name.
+// definitionProblems returns the problems of an action's definition, with the
+// object that defines it as path. origins has these objects by action name.
 func definitionProblems(report sandbox.Report, name string, origins map[string]string) diag.List {
 	var list diag.List
 	for _, p := range report.BrokenActions[name] {
-		p.Path, p.Message = "Definition "+origins[name], fmt.Sprintf("action %q: %s", name, p.Message)
+		p.Path, p.Message = origins[name], fmt.Sprintf("action %q: %s", name, p.Message)
 		list = append(list, p)
 	}
 	return list

@@ -113,7 +113,7 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	if err != nil {
 		return out, err
 	}
-	actions, origins, err := v.resolveActions(ctx, ts, acceptance.Unverified(d).Actions)
+	resolved, err := v.resolveActions(ctx, ts, acceptance.Unverified(d).Actions)
 	if err != nil {
 		return out, err
 	}
@@ -121,7 +121,7 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	if err != nil {
 		return out, err
 	}
-	request := newCheckRequest(ts, actions, worker)
+	request := newCheckRequest(ts, resolved, worker)
 	request.Rights, request.Checks = true, checks
 	if v.Kinds != nil {
 		request.Kinds = v.Kinds(ctx, ts)
@@ -135,8 +135,8 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 		return out, err
 	}
 	for _, name := range actionTypes(ts) {
-		broken := definitionProblems(report, name, origins)
-		if actions[name].Previous == "" {
+		broken := definitionProblems(report, name, resolved.origins)
+		if resolved.actions[name].Previous == "" {
 			out.Problems = append(out.Problems, broken...)
 			continue
 		}

@@ -31,6 +31,8 @@ type Application struct {
 type Trigger struct {
 	Name      string
 	Namespace string
+	// Service is the name of its TriggerService. `context` does not have it.
+	Service string
 	// Application is the one that the trigger's TriggerService is part of, if any.
 	Application Application
 }

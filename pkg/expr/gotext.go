@@ -97,7 +97,7 @@ func TakeGoTexts(file *ast.File) ([]GoText, error) {
 	if err := Resolve(file); err != nil {
 		return nil, err
 	}
-	dropUnusedImports(file)
+	DropUnusedImports(file)
 	return texts, nil
 }
 

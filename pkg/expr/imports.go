@@ -22,8 +22,8 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// dropUnusedImports removes imports that are not used, which CUE does not allow.
-func dropUnusedImports(file *ast.File) {
+// DropUnusedImports removes imports that are not used, which CUE does not allow.
+func DropUnusedImports(file *ast.File) {
 	used := referencedNodes(file)
 	unused := func(spec *ast.ImportSpec) bool { return !used[spec] }
 	file.Imports = slices.DeleteFunc(file.Imports, unused)

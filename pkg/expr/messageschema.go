@@ -286,5 +286,5 @@ func TakeExecutedProperties(file *ast.File) {
 		}
 		return true
 	}, nil)
-	dropUnusedImports(file)
+	DropUnusedImports(file)
 }

@@ -115,7 +115,7 @@ func (s Stage) Prune(file *ast.File, dropped NameSet) {
 		name, ok := declaredName(d)
 		return ok && (dropped[name] || !s.Repeats() && !s.Declarations[name])
 	})
-	dropUnusedImports(file)
+	DropUnusedImports(file)
 }
 
 // callGraph holds the dependencies between the top-level declarations of a template.

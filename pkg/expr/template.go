@@ -82,7 +82,7 @@ func DropResult(file *ast.File) {
 	}
 	file.Decls = withoutResult(file.Decls)
 	dropUnusedNames(file)
-	dropUnusedImports(file)
+	DropUnusedImports(file)
 }
 
 // withoutResult returns decls without the results, and without the conditions for them.

@@ -53,6 +53,8 @@ type Request struct {
 	Service v1alpha1.TriggerService
 	// Actions are the templates of the actions that are not built in, by type.
 	Actions map[string]Action
+	// Steps are the names of workflow steps to suggest for one that is not in Actions.
+	Steps []string `json:",omitempty"`
 	// Worker is the worker template to render; nil for none.
 	Worker *Worker
 	// Describe has the report describe the only action, or the worker template.
@@ -133,7 +135,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 		return reason
 	}
 	compiler := trigger.Compiler{
-		Sources: l.Sources, Actions: templates, CompileAction: compileOnce(), //nolint:contextcheck // compiling executes no calls
+		Sources: l.Sources, Actions: templates, Steps: r.Steps, CompileAction: compileOnce(), //nolint:contextcheck // compiling executes no calls
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 		Schemas:  kubeschema.New(r.Kinds), Checks: r.Checks,
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 // compiledActions are the actions of a trigger.
@@ -93,7 +94,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 		if r.template != nil {
 			names.templates[i] = r.template
 			problems = append(problems, r.checkResults(func(name string, fields []string) string { return names.check(i, name, fields) })...)
-			o.EvaluateResult = s.Name != "" && i < len(spec.Actions)-1
+			o.StepName, o.EvaluateResult = s.Name, s.Name != "" && i < len(spec.Actions)-1
 			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
 				out.old = out.old.Union(oldDependencies(a.ContextFields()))
@@ -173,7 +174,7 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension, cue string) (r
 	)
 	parsed, ok := c.Actions[name]
 	if !ok {
-		list.Add("type", "%s", unknownType("action", name, slices.Sorted(maps.Keys(c.Actions))))
+		list.Add("type", "%s", c.unknownAction(name))
 		return r, list
 	}
 	template, broken := parsed()
@@ -198,6 +199,30 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension, cue string) (r
 	r.template = template
 	return r, nil
 }
+
+// unknownAction returns the problem of a type of action that does not exist.
+func (c Compiler) unknownAction(name string) string {
+	step, isStep := workflowstep.Parse(name)
+	if !isStep {
+		return unknownType("action", name, slices.Sorted(maps.Keys(c.Actions)))
+	}
+	known := slices.Clone(c.Steps)
+	for other := range c.Actions {
+		if o, ok := workflowstep.Parse(other); ok && o.Version == "" {
+			known = append(known, o.Name)
+		}
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	problem := fmt.Sprintf("unknown step %q: there is no %s %q%s", name, step.Kind().Kind, step.ObjectName(), diag.Suggest(step.Name, known))
+	if len(known) > 0 {
+		problem += "; steps: " + strings.Join(known[:min(len(known), maxSteps)], ", ")
+	}
+	return problem
+}
+
+// maxSteps limits the steps that the problem of an unknown one lists.
+const maxSteps = 50
 
 // checkResults returns the problems of the action's references to results.
 func (r resolvedAction) checkResults(check func(name string, fields []string) string) diag.List {

@@ -63,7 +63,7 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 				return nil, problems
 			}
 			template, problems := action.Parse(typeOf(file), string(source))
-			return template, inFile(file, problems)
+			return template, inFile(file, typeOf(file), problems)
 		})
 	}
 	return templates, nil
@@ -96,8 +96,9 @@ func ParseTemplates(sources map[string][]byte, reject func(file string) string) 
 	var list diag.List
 	templates := make(map[string]Template, len(sources))
 	for _, file := range slices.Sorted(maps.Keys(sources)) {
-		template, problems := ParseTemplate(typeOf(file), string(sources[file]), func() string { return reject(file) })
-		templates[typeOf(file)], list = template, append(list, inFile(file, problems)...)
+		name := TypeOf(file, string(sources[file]))
+		template, problems := ParseTemplate(name, string(sources[file]), func() string { return reject(file) })
+		templates[name], list = template, append(list, inFile(file, name, problems)...)
 	}
 	return templates, list
 }
@@ -122,7 +123,11 @@ const (
 	maxTemplate = 1 << 20
 )
 
-// typeOf returns the action type of a template file.
+// TypeOf returns the type of the action in a file of CUE: the file's name without ".cue", or
+// "step/" and this name for the definition of a workflow step.
+func TypeOf(file, source string) string { return action.TypeOf(typeOf(file), source) }
+
+// typeOf returns the name of a template file without ".cue".
 func typeOf(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }
 
 func readTemplate(fsys fs.FS, file string) ([]byte, diag.List) {
@@ -137,10 +142,10 @@ func readTemplate(fsys fs.FS, file string) ([]byte, diag.List) {
 	return source, list
 }
 
-// inFile returns the problems of the template in a file, with the file as path.
-func inFile(file string, problems diag.List) diag.List {
+// inFile returns the problems of the action in a file, with the file as path.
+func inFile(file, name string, problems diag.List) diag.List {
 	for i, p := range problems {
-		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", typeOf(file), p.Message)
+		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", name, p.Message)
 	}
 	return problems
 }

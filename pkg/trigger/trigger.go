@@ -47,6 +47,9 @@ type Compiler struct {
 	Sources source.Registry
 	// Actions are the action templates, by type.
 	Actions map[string]Template
+	// Steps are the names of the steps of workflows that exist beside those in Actions; they are
+	// suggested for unknown ones.
+	Steps []string
 	// Executor returns the executor of the provider calls of a trigger's action.
 	Executor func(event.TriggerRef) provider.Executor
 	// CompileAction compiles an action. Defaults to the method Compile of the template.
@@ -55,6 +58,8 @@ type Compiler struct {
 	Schemas *kubeschema.Schemas
 	// Checks decides what is a problem and what is a warning of what the types of events tell.
 	Checks Checks
+	// Service is the name of the TriggerService of the triggers.
+	Service string
 	// Application is the one that the TriggerService of the triggers is part of; the zero
 	// value for none.
 	Application event.Application
@@ -74,7 +79,7 @@ type Compiler struct {
 func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled, diag.List) {
 	out := Compiled{Trigger: engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}}
 	sourceSpec := source.Spec{TriggerRef: id, Application: c.Application}
-	of := event.Trigger{Name: id.Name, Namespace: id.Namespace, Application: c.Application}
+	of := event.Trigger{Name: id.Name, Namespace: id.Namespace, Service: c.Service, Application: c.Application}
 	var (
 		list, problems diag.List
 		compiled       compiledActions

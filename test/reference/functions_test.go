@@ -59,6 +59,10 @@ func TestFunctions(t *testing.T) {
 				b.WriteString("\nFor the steps of workflows, not for actions.\n")
 				continue
 			}
+			if rendersApplication(importPath, f.Name) {
+				b.WriteString("\nFor the workflows of Applications, not for actions.\n")
+				continue
+			}
 			if i < 0 {
 				t.Errorf("testdata/functions.txtar: got no example of %s, want one", name)
 				continue
@@ -81,6 +85,13 @@ func TestFunctions(t *testing.T) {
 	if got, err := os.ReadFile(file); err != nil || string(got) != b.String() {
 		t.Errorf("%s is not up to date; run go test ./test/reference -update (%v)", file, err)
 	}
+}
+
+// rendersApplication reports whether a function is refused since it needs the rendering of an
+// Application.
+func rendersApplication(importPath, function string) bool {
+	_, diags := action.Parse(importPath+function, fmt.Sprintf("import %q\n\ncall: %s%s", importPath, path.Base(importPath), "."+function))
+	return strings.Contains(diags.Error(), "an action cannot render an Application")
 }
 
 // checkExample checks that an example is a valid template that calls a function.

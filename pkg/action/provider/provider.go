@@ -23,6 +23,7 @@ package provider
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -112,10 +113,14 @@ func Packages() map[string]Package {
 	return packages
 }
 
+//go:embed kubevela.cue
+var kubeVelaSource string
+
 // legacySource returns the CUE of `vela/op`, changed so that the response is not a
-// required parameter, and without the reference to a workflow step.
+// required parameter, and without the reference to a workflow step, with what KubeVela adds.
 func legacySource() string {
-	return strings.NewReplacer("\n\tresponse: {", "\n\tresponse?: {", "\n\tstepID: context.stepSessionID", "").Replace(legacy.GetLegacyTemplate())
+	workflow := strings.NewReplacer("\n\tresponse: {", "\n\tresponse?: {", "\n\tstepID: context.stepSessionID", "").Replace(legacy.GetLegacyTemplate())
+	return kubeVelaSource + "\n" + workflow
 }
 
 // Options configure an Executor.

@@ -122,6 +122,8 @@ func lookup(call Call) function {
 		return function{run: log, inViews: always, message: true}
 	}
 	switch call.Provider {
+	case "oam", "multicluster", "terraform":
+		return function{run: refuse, refusal: "an action cannot render an Application, which KubeVela's controller does; change the Application instead, which deploys it"}
 	case "query":
 		return function{run: query, errorField: errField, read: true, inViews: always, rights: viewRights}
 	case "time", "util":

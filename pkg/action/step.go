@@ -1,0 +1,160 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"github.com/kubevela/workflow/pkg/cue/model"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/name"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
+)
+
+// refusedStep returns why an action cannot be a step; empty if it can. These are the steps
+// that KubeVela's controller implements: their definitions have no calls.
+func refusedStep(s workflowstep.Step, source string) string {
+	if strings.TrimSpace(source) == "" {
+		return "the definition has no template in CUE"
+	}
+	switch s.Name {
+	case "step-group":
+		return "an action cannot be a group of steps; list the steps in `actions`"
+	case "apply-component", "builtin-apply-component":
+		return "an action cannot apply a component of an Application; change the Application instead, which deploys it"
+	}
+	return ""
+}
+
+// stepContextFields returns the fields of `context` that a workflow gives its steps.
+func stepContextFields() []string {
+	return []string{
+		model.ContextName, model.ContextNamespace, model.ContextPublishVersion, model.ContextSpanID,
+		model.ContextStepName, model.ContextStepSessionID, model.ContextWorkflowName,
+	}
+}
+
+// contextFields returns the sorted names of the fields of `context` in t.
+func (t *Template) contextFields() []string {
+	fields := contextFields()
+	if t.step != nil {
+		fields = append(fields, stepContextFields()...)
+		slices.Sort(fields)
+	}
+	return fields
+}
+
+// contextSchema returns the CUE of `context` in t.
+func (t *Template) contextSchema() string {
+	if t.step == nil {
+		return contextSchema()
+	}
+	schema := strings.TrimSuffix(contextSchema(), "}")
+	for _, field := range stepContextFields() {
+		schema += "\t" + field + ": string\n"
+	}
+	return schema + "}"
+}
+
+// sessionDigits is the length of `context.stepSessionID`, which is part of the names of objects.
+const sessionDigits = 10
+
+// addStepContext adds to `context` what a workflow gives its steps. Repeated handling of an
+// event adds the same.
+func (r *Action) addStepContext(context map[string]any, ev event.Event, position int32) {
+	of, step := r.options.Trigger, r.template.step
+	session := name.Hash(fmt.Sprintf("%s %s %d", of, ev.ID, position), sessionDigits)
+	subject, version := cmp.Or(of.Service, of.Name), ""
+	if app, ok := applicationIn(ev.Data); ok {
+		subject, version = app.name, app.publishVersion
+	}
+	context[model.ContextName], context[model.ContextNamespace] = subject, of.Namespace
+	context[model.ContextPublishVersion], context[model.ContextWorkflowName] = version, of.Name
+	context[model.ContextStepName] = cmp.Or(r.options.StepName, step.Name)
+	context[model.ContextStepSessionID], context[model.ContextSpanID] = session, of.Name+"."+session
+}
+
+// application is what an event about an Application tells of it.
+type application struct{ name, publishVersion string }
+
+// publishVersionAnnotation has the version of an Application that is deployed by hand.
+const publishVersionAnnotation = "app.oam.dev/publishVersion"
+
+// applicationIn returns the Application that data is; false if it is another object.
+func applicationIn(data map[string]any) (application, bool) {
+	apiVersion, _ := data["apiVersion"].(string)
+	if group, _, _ := strings.Cut(apiVersion, "/"); group != workflowstep.GroupVersion().Group || data["kind"] != "Application" {
+		return application{}, false
+	}
+	metadata, _ := data["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	var app application
+	app.name, _ = metadata["name"].(string)
+	app.publishVersion, _ = annotations[publishVersionAnnotation].(string)
+	return app, app.name != ""
+}
+
+// adaptStep drops the imports that file does not use, which KubeVela tolerates, and adds the
+// field `result`: what the step outputs.
+func adaptStep(file *ast.File) error {
+	expr.DropUnusedImports(file)
+	if result := stepResult(file); result != nil {
+		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ResultField), Value: result})
+	}
+	return expr.Resolve(file)
+}
+
+// stepResult returns the value of `result`: `outputs`, `output`, or what the call `output`
+// returns. It is nil if file has neither, or a `result` of its own.
+func stepResult(file *ast.File) ast.Expr {
+	fields := map[string]ast.Expr{}
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.Field); ok {
+			fields[expr.LabelName(f.Label)] = f.Value
+		}
+	}
+	output := fields[model.OutputFieldName]
+	switch {
+	case fields[expr.ResultField] != nil:
+		return nil
+	case fields[model.OutputsFieldName] != nil:
+		return ast.NewIdent(model.OutputsFieldName)
+	case output == nil:
+		return nil
+	case returns(output, newFunctionFinder(file)):
+		return ast.NewSel(ast.NewIdent(model.OutputFieldName), "$returns")
+	}
+	return ast.NewIdent(model.OutputFieldName)
+}
+
+// returns reports whether x is a call whose result is in `$returns`.
+func returns(x ast.Expr, functionAt functionFinder) bool {
+	return slices.ContainsFunc(conjuncts(x), func(x ast.Expr) bool {
+		sel, ok := x.(*ast.SelectorExpr)
+		if !ok {
+			return false
+		}
+		call, ok := functionAt(sel)
+		return ok && call.Provider != "op" && call.Provider != "query"
+	})
+}

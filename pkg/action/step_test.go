@@ -1,0 +1,189 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+func TestTypeOf(t *testing.T) {
+	for source, want := range map[string]string{
+		"deploy: {type: \"workflow-step\"}\ntemplate: {}":  "step/x",
+		"deploy: {type: \"trigger-action\"}\ntemplate: {}": "x",
+		`import "vela/kube"`:                               "x",
+		"broken: {":                                        "x",
+	} {
+		if got := action.TypeOf("x", source); got != want {
+			t.Errorf("TypeOf(%q) = %q, want %q", source, got, want)
+		}
+	}
+}
+
+func TestParse_Steps(t *testing.T) {
+	for _, c := range []struct{ name, action, source, want string }{
+		{"definition", "step/x", `x: {type: "workflow-step", attributes: {a: 1}, labels: {}}
+template: {nop: {}}`, ""},
+		{"version", "step/x@v2", `x: {type: "workflow-step"}
+template: {nop: {}}`, ""},
+		{"other name", "step/y", `x: {type: "workflow-step"}
+template: {nop: {}}`, `the definition is called "x", and the action "y"`},
+		{"an action", "step/x", `x: {type: "trigger-action"}
+template: {nop: {}}`, `a step is of type "workflow-step", not "trigger-action"`},
+		{"as an action", "x", `x: {type: "workflow-step"}
+template: {nop: {}}`, `an action is of type "trigger-action", not "workflow-step"`},
+		{"unused import", "step/x", `import ("strings", "vela/op")
+a: op.#Log & {data: "x"}`, ""},
+		{"context", "step/x", `import "vela/op"
+a: op.#Log & {data: "\(context.namespace) \(context.name) \(context.stepName) \(context.data.kind)"}`, ""},
+		{"unknown context", "step/x", `import "vela/op"
+a: op.#Log & {data: context.stepname}`, `context has no "stepname"; did you mean "stepName"?`},
+		{"context of an action", "x", `import "vela/op"
+a: op.#Log & {data: context.stepName}`, `context has no "stepName"`},
+		{"no template", "step/x", " \n", "the definition has no template in CUE"},
+		{"group", "step/step-group", `nop: {}`, "an action cannot be a group of steps"},
+		{"component", "step/apply-component", `parameter: component: string`, "an action cannot apply a component"},
+		{"suspend", "step/suspend", `import "vela/op"
+a: op.#Suspend`, "op.#Suspend: an action cannot be suspended"},
+		{"deploy", "step/deploy", `import "vela/op"
+a: op.#Deploy & {policies: []}`, "op.#Deploy: an action cannot render an Application"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, problems := action.Parse(c.action, c.source)
+			if got := problems.Error(); len(problems) == 0 && c.want != "" || c.want == "" && len(problems) > 0 || !strings.Contains(got, c.want) {
+				t.Errorf("problems: %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// stepEvent returns an event about an object of the kind.
+func stepEvent(apiVersion, kind, name string) event.Event {
+	return event.Event{ID: "uid@1", Data: map[string]any{
+		"apiVersion": apiVersion, "kind": kind,
+		"metadata": map[string]any{"name": name, "annotations": map[string]any{"app.oam.dev/publishVersion": "v7"}},
+	}}
+}
+
+// TestRun_StepContext gives a step what a workflow gives it.
+func TestRun_StepContext(t *testing.T) {
+	tmpl, problems := action.Parse("step/show", `import "vela/op"
+a: op.#Log & {data: {
+	name: context.name, namespace: context.namespace, publishVersion: context.publishVersion, workflowName: context.workflowName
+	stepName: context.stepName, session: context.stepSessionID, span: context.spanID, kind: context.data.kind
+}}`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	show := func(o action.Options, ev event.Event) map[string]any {
+		t.Helper()
+		s := &recorder{}
+		o.Executor = s
+		a, problems := tmpl.Compile(o)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if _, err := a.Start(nil, nil)(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+		data, _ := s.calls[0].Params["data"].(map[string]any)
+		return data
+	}
+	of := event.Trigger{Name: "t", Namespace: "ns", Service: "service"}
+	first := show(action.Options{Trigger: of}, stepEvent("v1", "ConfigMap", "c"))
+	session, _ := first["session"].(string)
+	if len(session) != 10 {
+		t.Errorf("stepSessionID %q, want 10 digits", session)
+	}
+	want := map[string]any{
+		"name": "service", "namespace": "ns", "publishVersion": "", "workflowName": "t", "stepName": "show",
+		"session": session, "span": "t." + session, "kind": "ConfigMap",
+	}
+	if diff := cmp.Diff(want, first); diff != "" {
+		t.Error(diff)
+	}
+	if again := show(action.Options{Trigger: of}, stepEvent("v1", "ConfigMap", "c")); again["session"] != session {
+		t.Errorf("session of the same event: %v, want %v", again["session"], session)
+	}
+	app := show(action.Options{Trigger: of, StepName: "second"}, stepEvent("core.oam.dev/v1beta1", "Application", "website"))
+	want = maps.Clone(want)
+	maps.Copy(want, map[string]any{"name": "website", "publishVersion": "v7", "stepName": "second", "kind": "Application"})
+	if diff := cmp.Diff(want, app); diff != "" {
+		t.Error(diff)
+	}
+	other := stepEvent("v1", "ConfigMap", "c")
+	other.ID = "uid@2"
+	if show(action.Options{Trigger: of}, other)["session"] == session {
+		t.Error("another event has the same session")
+	}
+}
+
+// TestRun_StepResult returns what a step outputs.
+func TestRun_StepResult(t *testing.T) {
+	answer := func(c provider.Call) (provider.Result, error) {
+		object := map[string]any{"data": map[string]any{"a": "b"}}
+		if c.Provider == "op" {
+			return provider.Result{"value": object}, nil
+		}
+		return provider.Result{"$returns": map[string]any{"value": object}}, nil
+	}
+	legacy := `output: op.#Read & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "x", namespace: "y"}}}`
+	for _, c := range []struct {
+		name, source string
+		want         any
+	}{
+		{"outputs", "import \"vela/op\"\n" + legacy + "\noutputs: letter: output.value.data.a", map[string]any{"letter": "b"}},
+		{"output", "import \"vela/kube\"\noutput: kube.#Read & {$params: value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: {name: \"x\", namespace: \"y\"}}}",
+			map[string]any{"value": map[string]any{"data": map[string]any{"a": "b"}}}},
+		{"output of vela/op", "import \"vela/op\"\n" + legacy, map[string]any{"cluster": "", "value": map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "x", "namespace": "y"}, "data": map[string]any{"a": "b"},
+		}}},
+		{"own result", "result: 1\noutput: 2", int64(1)},
+		{"plain output", "output: 2", int64(2)},
+		{"none", "a: 2", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tmpl, problems := action.Parse("step/x", c.source)
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			s := &recorder{answer: answer}
+			a, problems := tmpl.Compile(action.Options{Executor: s, EvaluateResult: true})
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			got, err := a.Start(nil, nil)(t.Context(), event.Event{ID: "1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if paths := s.paths(); len(paths) > 1 || len(slices.Compact(paths)) != len(paths) {
+				t.Errorf("calls %v, want each once", paths)
+			}
+		})
+	}
+}
