@@ -208,7 +208,8 @@ func TestRights(t *testing.T) {
 func derivedRules(t *testing.T, e env, o *unstructured.Unstructured, typ string, properties map[string]any) []rbacv1.PolicyRule {
 	t.Helper()
 	uses, unknown := e.action(t, e.Client, typ, properties).action.Uses(action.Events{
-		Source: "resource-watcher", Types: []string{event.Update}, Kind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName(),
+		Trigger: event.Trigger{Name: "live", Namespace: e.namespace},
+		Source:  "resource-watcher", Types: []string{event.Update}, Kind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName(),
 	})
 	if len(unknown) > 0 {
 		t.Errorf("not derived: %v", unknown)

@@ -140,7 +140,7 @@ func (s sample) context(r *Action, e Events, v variant) map[string]any {
 	if e.Grouped {
 		ev.Batch = event.NewBatch(ev)
 	}
-	out := ev.Context(r.options.Trigger)
+	out := ev.Context(e.Trigger)
 	out[expr.ResultsField] = complete(map[string]any{}, expr.ResultsField)
 	return out
 }

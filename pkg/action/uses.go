@@ -30,6 +30,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/rights"
@@ -48,6 +49,8 @@ type Use struct {
 
 // Events describes the events of a trigger, as far as they are known before they occur.
 type Events struct {
+	// Trigger is the value of `context.trigger`.
+	Trigger event.Trigger
 	// Source is the type of the source, and Types those of the events.
 	Source string
 	Types  []string
@@ -285,7 +288,7 @@ func (d *derivation) declared() bool {
 			r.Name, r.All = "", false
 		}
 		if r.Namespace == "" && d.events.Kind.Empty() {
-			r.Namespace = d.action.options.Trigger.Namespace
+			r.Namespace = d.events.Trigger.Namespace
 		}
 		r.Namespace = fixed(r.Namespace, d.events.Namespace)
 		r.APIVersion, r.Kind = fixed(r.APIVersion, d.events.Kind.GroupVersion().String()), fixed(r.Kind, d.events.Kind.Kind)
@@ -319,7 +322,7 @@ func (d *derivation) add(m matched, seen map[int]bool) {
 	if d.only != nil && !d.only[siteKey(m.call)] {
 		return
 	}
-	namespace := d.action.options.Trigger.Namespace
+	namespace := d.events.Trigger.Namespace
 	list, unknown := provider.Rights(m.call, namespace)
 	if unknown != "" {
 		d.note(unknown)

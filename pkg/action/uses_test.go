@@ -86,7 +86,7 @@ func TestAction_Uses(t *testing.T) {
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			o := action.Options{Properties: tc.properties, Trigger: event.Trigger{Name: "x", Namespace: "y"}}
+			o := action.Options{Properties: tc.properties}
 			if tc.cue != "" {
 				if o.Computed, problems = action.ParseComputed(tc.cue); len(problems) > 0 {
 					t.Fatal(problems)
@@ -97,7 +97,8 @@ func TestAction_Uses(t *testing.T) {
 				t.Fatal(problems)
 			}
 			uses, unknown := a.Uses(action.Events{
-				Source: "resource-watcher", Types: []string{event.Update, event.Delete}, Kind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
+				Trigger: event.Trigger{Name: "x", Namespace: "y"},
+				Source:  "resource-watcher", Types: []string{event.Update, event.Delete}, Kind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
 			})
 			var got []string
 			for _, u := range uses {

@@ -64,7 +64,7 @@ func (cfg configuration) flows(c compiledConfiguration, begin func(step string) 
 		if reason := begin("objects of trigger " + r.Name); reason != "" {
 			f.Flow = dataflow.Flow{Trigger: r.TriggerRef, Unknown: []string{fmt.Sprintf("trigger %s: %s", r.Name, reason)}}
 		} else {
-			f.Flow = dataflow.Of(r.Compiled, r.spec, cfg.Names)
+			f.Flow = dataflow.Of(r.Compiled, r.spec, trigger.ApplicationOf(r.service), cfg.Names)
 		}
 		out = append(out, f)
 	}

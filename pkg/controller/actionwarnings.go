@@ -36,7 +36,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// actionWarnings returns a warning for each right that an action of ts declares and its
+// actionWarnings returns a warning for each right that an action of ts needs and its
 // ServiceAccount lacks, and subtracts its requests from reviews. Rights that depend on the
 // event, or are for another cluster, get none.
 func (v *validator) actionWarnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report, reviews *int) []string {

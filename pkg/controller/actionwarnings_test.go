@@ -119,8 +119,11 @@ func TestValidator_ActionRights(t *testing.T) {
 		"a kind that is not there": {
 			trigger(own, action("scale-workload", `{"apiVersion":"example.com/v1","kind":"Missing","name":"api"}`)), nil,
 		},
-		"computed": {trigger(own, v1alpha1.Action{
+		"computed replicas": {trigger(own, v1alpha1.Action{
 			Type: "scale-workload", Properties: &runtime.RawExtension{Raw: []byte(`{"kind":"Deployment","name":"api"}`)}, Cue: "replicas: 1",
+		}), []string{"spec.triggers[0].action: " + cannot("patch deployments", "api", e.ns, "apps", "deployments", "patch")}},
+		"computed name": {trigger(own, v1alpha1.Action{
+			Type: "scale-workload", Properties: &runtime.RawExtension{Raw: []byte(`{"kind":"Deployment"}`)}, Cue: "name: context.data.metadata.labels.app",
 		}), nil},
 		"several actions": {v1alpha1.Trigger{Source: v1alpha1.Source{Type: resource.Type, Properties: pods(own)}, Actions: []v1alpha1.ActionStep{
 			{Type: "log"}, {Type: "notify-slack", Properties: action("", `{"url":{"secretRef":{"name":"slack","key":"url"}}}`).Properties},
@@ -131,6 +134,22 @@ func TestValidator_ActionRights(t *testing.T) {
 				t.Errorf("warnings (-want +got):\n%s", diff)
 			}
 		})
+	}
+	deployments := fmt.Sprintf(`{"apiVersion":"apps/v1","kind":"Deployment","namespace":%q}`, e.ns)
+	patchPod := fmt.Sprintf(`{"resource":{"apiVersion":"v1","kind":"Pod","name":"a","namespace":%q},"patch":{"data":{"metadata":{"labels":{"a":"b"}}}}}`, e.ns)
+	circle := []v1alpha1.Trigger{
+		trigger(own, action("scale-workload", `{"kind":"Deployment","name":"web"}`)),
+		{Source: v1alpha1.Source{Type: resource.Type, Properties: &runtime.RawExtension{Raw: []byte(deployments)}}, Action: action("patch-resource", patchPod)},
+	}
+	isCircle := func(w string) bool {
+		return strings.HasPrefix(w, fmt.Sprintf("spec.triggers[0]: triggers may feed each other in a circle: %s/t0 → %[1]s/t1 → %[1]s/t0;", e.ns))
+	}
+	if got := check(circle...).Warnings; !slices.ContainsFunc(got, isCircle) {
+		t.Errorf("a circle: got warnings %q", got)
+	}
+	circle[1].AllowSelfTrigger = true
+	if got := check(circle...).Warnings; slices.ContainsFunc(got, isCircle) {
+		t.Errorf("an allowed circle: got warnings %q", got)
 	}
 	// The number of requests is bounded, and equal rights are checked once.
 	var many []v1alpha1.Trigger

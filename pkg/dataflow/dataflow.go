@@ -61,8 +61,9 @@ type Use struct {
 	action.Use
 }
 
-// Of returns the flow of a compiled trigger, which was written as spec.
-func Of(t trigger.Compiled, spec v1alpha1.Trigger, names rights.Names) Flow {
+// Of returns the flow of a compiled trigger, which was written as spec. app is the Application that
+// it is part of; the zero value for none.
+func Of(t trigger.Compiled, spec v1alpha1.Trigger, app event.Application, names rights.Names) Flow {
 	f := Flow{
 		Trigger: t.TriggerRef, SourceType: t.SourceType, AllowsSelf: spec.AllowSelfTrigger, Suspended: t.Suspended,
 		Conditional: spec.Filter != "" || len(spec.OnChange) > 0,
@@ -89,6 +90,7 @@ func Of(t trigger.Compiled, spec v1alpha1.Trigger, names rights.Names) Flow {
 	}
 	for _, a := range t.Actions {
 		for _, e := range f.events(spec, names) {
+			e.Trigger = event.Trigger{Name: t.Name, Namespace: t.Namespace, Application: app}
 			uses, unknown := a.Uses(e)
 			for _, u := range uses {
 				if use := (Use{a.Path, u}); !slices.ContainsFunc(f.Uses, func(o Use) bool { return o.Path == use.Path && o.Equal(u.Right) }) {

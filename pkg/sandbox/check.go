@@ -39,6 +39,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
+	"github.com/kubevela/kube-trigger/pkg/dataflow"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
@@ -63,7 +64,8 @@ type Request struct {
 	Kinds []kubeschema.Kind `json:",omitempty"`
 	// Checks decides what of the types of events is a problem.
 	Checks trigger.Checks
-	// Rights has the report list the rights that the actions of triggers declare.
+	// Rights has the report list the rights that the actions of triggers need, and warn about
+	// triggers that feed each other in a circle.
 	Rights bool `json:",omitempty"`
 }
 
@@ -125,7 +127,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 			templates[name] = trigger.Invalid(problems)
 		}
 	}
-	exceeded := map[int]bool{}
+	exceeded, flows := map[int]bool{}, make([]dataflow.Flow, len(r.Service.Spec.Triggers))
 	reject := func(index int, _, part string) string {
 		if part == "" {
 			return ""
@@ -148,7 +150,8 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 			checked.MatchesAll = matchesAll(ctx, t.Filter)
 		}
 		if r.Rights && len(t.Problems) == 0 && begin(fmt.Sprintf("rights of triggers[%d]", i)) == "" {
-			checked.Rights = declaredRights(r.Service.Spec.Triggers[i], templates)
+			flow := dataflow.Of(t, r.Service.Spec.Triggers[i], trigger.ApplicationOf(&r.Service), nil)
+			checked.Rights, flows[i] = actionRights(flow), flow
 		}
 		report.Triggers = append(report.Triggers, checked)
 		for path, name := range actionTypes(r.Service.Spec.Triggers[i]) {
@@ -157,6 +160,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 			}
 		}
 	}
+	addCycles(report.Triggers, flows)
 	if r.Worker != nil {
 		report.Deployment, report.WorkerProblems = renderWorker(*r.Worker, begin)
 	}

@@ -64,8 +64,8 @@ type TriggerReport struct {
 	MatchesAll bool
 	// Watch is the watch of the source, or nil if it watches no objects.
 	Watch *source.Watch
-	// Rights are those that the actions declare, by the path of the action, if the request asks
-	// for them. Those of actions with computed properties are not known.
+	// Rights are those that the actions need, by the path of the action, if the request asks for
+	// them. All is set in those that concern no single object.
 	Rights map[string][]rights.Right `json:",omitempty"`
 }
 

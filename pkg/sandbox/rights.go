@@ -18,31 +18,39 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-
-	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/dataflow"
 	"github.com/kubevela/kube-trigger/pkg/rights"
-	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// declaredRights returns the rights that the actions of a valid trigger declare, by the path of
-// the action.
-func declaredRights(t v1alpha1.Trigger, templates map[string]trigger.Template) map[string][]rights.Right {
-	out := map[string][]rights.Right{}
-	add := func(path, typ, computed string, raw *runtime.RawExtension) {
-		properties := map[string]any{}
-		if templates[typ] == nil || computed != "" || raw != nil && utiljson.Unmarshal(raw.Raw, &properties) != nil {
-			return
+// actionRights returns the rights that the actions of a trigger need, by the path of the action.
+func actionRights(f dataflow.Flow) map[string][]rights.Right {
+	byPath := map[string][]rights.Right{}
+	for _, u := range f.Uses {
+		byPath[u.Path] = append(byPath[u.Path], u.Right)
+	}
+	for path, list := range byPath {
+		list = rights.Minimal(list)
+		for i := range list {
+			list[i].All = list[i].Name == "" && !slices.ContainsFunc(list[i].Verbs, concernsOne)
 		}
-		if template, problems := templates[typ](); len(problems) == 0 {
-			out[path] = template.Rights(properties)
+		byPath[path] = list
+	}
+	return byPath
+}
+
+// concernsOne reports whether a verb concerns an object that has a name.
+func concernsOne(verb string) bool {
+	return !slices.Contains([]string{"create", "list", "watch", "deletecollection"}, verb)
+}
+
+// addCycles adds a warning for each circle of triggers that none of them allows.
+func addCycles(reports []TriggerReport, flows []dataflow.Flow) {
+	for _, c := range dataflow.New(flows).Cycles {
+		i := slices.IndexFunc(flows, func(f dataflow.Flow) bool { return f.Trigger.String() == c.Triggers[0] })
+		if !c.Allowed {
+			reports[i].Warnings.Add(fmt.Sprintf("spec.triggers[%d]", i), "%s", c.Text())
 		}
 	}
-	add("action", t.Action.Type, t.Action.Cue, t.Action.Properties)
-	for i, a := range t.Actions {
-		add(fmt.Sprintf("actions[%d]", i), a.Type, a.Cue, a.Properties)
-	}
-	return out
 }
