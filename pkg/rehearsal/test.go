@@ -34,11 +34,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	sigsyaml "sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // TestResult is the result of one test.
@@ -68,6 +70,7 @@ func (f *TestFile) Run(ctx context.Context, index int, o Options, update bool) (
 	fail := func(line int, err error) {
 		out.Failures = append(out.Failures, Failure{Line: line, Message: err.Error()})
 	}
+	var err error
 	o.Start = DefaultStart()
 	for _, given := range []Given{f.Given, t.Given} {
 		if !given.Start.IsZero() {
@@ -76,6 +79,10 @@ func (f *TestFile) Run(ctx context.Context, index int, o Options, update bool) (
 		o.Objects = append(o.Objects, given.Objects...)
 	}
 	o.Answers = append(slices.Clone(t.Answers), f.Answers...)
+	if o.Triggers, err = selected(o.Triggers, t.Triggers); err != nil {
+		fail(f.line("tests", index, "triggers"), err)
+		return out
+	}
 	r, err := Start(ctx, o)
 	if err != nil {
 		fail(t.line, err)
@@ -99,6 +106,23 @@ func (f *TestFile) Run(ctx context.Context, index int, o Options, update bool) (
 		out.Failures = append(out.Failures, f.compare(r, s.Expect, result, path, update)...)
 	}
 	return out
+}
+
+// selected returns the triggers with names, or all.
+func selected(all []trigger.Compiled, names []string) ([]trigger.Compiled, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var known []string
+	for _, t := range all {
+		known = append(known, t.Name)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("triggers: there is no %q%s", name, diag.Suggest(name, known))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(t trigger.Compiled) bool { return !slices.Contains(names, t.Name) }), nil
 }
 
 // step does what a step says.

@@ -61,6 +61,8 @@ type Given struct {
 // Test is one test. What is given is in addition to that of the file.
 type Test struct {
 	Name string `json:"name"`
+	// Triggers are the names of the triggers that run; all if it is empty.
+	Triggers []string `json:"triggers"`
 	Given
 	Steps []Step `json:"steps"`
 
@@ -187,7 +189,7 @@ func fileFields() knownFields {
 	step := knownFields{
 		"apply": nil, "patch": nil, "delete": nil, "request": {"path": nil, "headers": nil, "body": nil}, "event": nil, "time": nil, "expect": expect,
 	}
-	test := knownFields{"name": nil, "steps": step}
+	test := knownFields{"name": nil, "triggers": nil, "steps": step}
 	file := knownFields{"config": nil, "actionsDir": nil, "tests": test}
 	maps.Copy(test, given)
 	maps.Copy(file, given)
