@@ -18,6 +18,7 @@ package rehearsal
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -132,7 +133,10 @@ func ParseTestFile(path string, data []byte) (*TestFile, error) {
 
 // decodeNumbers decodes JSON into f. Integers in values of any type stay integers.
 func decodeNumbers(data []byte, f *TestFile) error {
-	if err := json.Unmarshal(data, f); err != nil {
+	err := json.Unmarshal(data, f)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return fmt.Errorf("%s: must not be a %s", wrong.Field, wrong.Value)
+	} else if err != nil {
 		return err
 	}
 	exact, err := number.UnmarshalObject(data)
