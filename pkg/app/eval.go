@@ -213,7 +213,7 @@ func (r evalRequest) evaluate(ctx context.Context, begin func(step string) (reas
 		}
 		s, err := r.stimulus(o.Start)
 		if err != nil {
-			return evalResult{Invalid: err.Error()}, nil
+			return evalResult{Invalid: err.Error()}, nil //nolint:nilerr // of the event
 		}
 		o.Triggers = []trigger.Compiled{rule.Compiled}
 		e, err := rehearsal.Evaluate(ctx, o, s)

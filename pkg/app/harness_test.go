@@ -62,6 +62,10 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == CheckConfigCommand:
 		exit(CheckConfig(os.Stdin, os.Stdout))
+	case len(os.Args) == 2 && os.Args[1] == EvalCommand:
+		exit(ServeEval(context.Background(), os.Stdin, os.Stdout))
+	case len(os.Args) == 2 && os.Args[1] == TestCommand:
+		exit(ServeTest(context.Background(), os.Stdin, os.Stdout))
 	case len(os.Args) == 3 && os.Args[1] == childCommand:
 		exit(runChild(os.Args[2]))
 	}

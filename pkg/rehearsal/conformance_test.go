@@ -41,12 +41,12 @@ import (
 // reasons of errors are equal.
 func TestConformance(t *testing.T) {
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
-	real, err := client.New(c.Config, client.Options{})
+	server, err := client.New(c.Config, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "rehearsal-"}}
-	if err := real.Create(t.Context(), namespace); err != nil {
+	if err := server.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
 	fake := rehearsal.NewObjects(clocktesting.NewFakePassiveClock(time.Now())).Client()
@@ -136,7 +136,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%02d/%s", i, step.what), func(t *testing.T) {
 			results := [2]string{}
-			for i, c := range []client.Client{real, fake} {
+			for i, c := range []client.Client{server, fake} {
 				u := parse(t, step.object)
 				u.SetNamespace(namespace.Name)
 				before := u.DeepCopy()
@@ -144,7 +144,7 @@ func TestConformance(t *testing.T) {
 				err := step.do(t.Context(), c, u)
 				results[i] = fmt.Sprintf("%s, changed %v", reason(err), before.GetResourceVersion() != u.GetResourceVersion())
 				if err == nil {
-					results[i] += "\n" + comparable(t, u)
+					results[i] += "\n" + comparableText(t, u)
 				}
 			}
 			if diff := cmp.Diff(results[0], results[1]); diff != "" {
@@ -166,14 +166,14 @@ func reason(err error) string {
 }
 
 func asStatus(err error, status *apierrors.APIStatus) bool {
-	s, ok := err.(apierrors.APIStatus) //nolint:errorlint // of clients, unwrapped
+	s, ok := err.(apierrors.APIStatus)
 	*status = s
 	return ok
 }
 
-// comparable returns an object without what differs from one API server to the next, and
+// comparableText returns an object without what differs from one API server to the next, and
 // without the defaults of a Deployment.
-func comparable(t *testing.T, u *unstructured.Unstructured) string {
+func comparableText(t *testing.T, u *unstructured.Unstructured) string {
 	t.Helper()
 	u.SetUID("")
 	u.SetResourceVersion("")

@@ -87,6 +87,9 @@ type EventEvaluation struct {
 func Evaluate(ctx context.Context, o Options, s Stimulus) (out Evaluation, err error) {
 	t := o.Triggers[0]
 	out = Evaluation{Trigger: t.String(), Notes: notes(t)}
+	if s.Object != nil && s.Old == nil && s.Type == event.Update && !t.Filter.ContextFields().IsAll() && !t.Filter.ContextFields().Under("old").Empty() {
+		out.Notes = append(out.Notes, "the filter refers to context.old, and the object before the update is not given")
+	}
 	t.Policy.Debounce, t.Policy.RateLimit, t.Policy.Suspend = 0, engine.RateLimit{}, false
 	t.Policy.Retry.Limit = ptr.To(0)
 	o.Triggers = []trigger.Compiled{t}
@@ -265,7 +268,7 @@ func (r *Run) evaluate(ctx context.Context, t trigger.Compiled, sub *rehearsed, 
 	x, err := t.Filter.Explain(ctx, o.Event)
 	if err != nil {
 		out.Reason = err.Error()
-		return out, nil
+		return out, nil //nolint:nilerr // of the filter, for every event
 	}
 	out.Match, out.Reason, out.Filter = x.Match, x.Reason, public(o.Event, x.Parts)
 	if !x.Match {

@@ -18,6 +18,7 @@ package rehearsal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"path"
@@ -62,6 +63,7 @@ func (r Recorder) Execute(ctx context.Context, call provider.Call) (provider.Res
 		executing, cancel = context.WithCancelCause(ctx)
 		cancel(errors.New("nothing else changes objects in a rehearsal"))
 	}
+	executing = context.WithValue(executing, acceptedKey{}, call.Params["accept"])
 	result, err := r.Executor.Execute(executing, call)
 	recorded := Call{
 		Function: call.Provider + "." + call.Do, Path: call.Path, Params: secrets.Public(call.Params),
@@ -72,6 +74,25 @@ func (r Recorder) Execute(ctx context.Context, call provider.Call) (provider.Res
 	}
 	r.Record(recorded)
 	return result, err
+}
+
+// acceptedKey is the key of the parameter accept of a call, in the context of its request.
+type acceptedKey struct{}
+
+// accepted returns the answer to a request for which none is given: an empty one, or the
+// first that its call accepts.
+func accepted(req *http.Request) Answer {
+	accept, _ := req.Context().Value(acceptedKey{}).(map[string]any)
+	field, _ := accept["field"].(string)
+	values, _ := accept["in"].([]any)
+	if field == "" || len(values) == 0 {
+		return Answer{}
+	}
+	body, err := json.Marshal(map[string]any{field: values[0]})
+	if err != nil {
+		return Answer{} // unreachable: decoded JSON
+	}
+	return Answer{Body: string(body)}
 }
 
 // isSent reports whether a call sends something to another server than the API server.
@@ -96,7 +117,8 @@ type Answer struct {
 }
 
 // NewEgress returns a client that sends nothing. The first of answers that selects a request
-// answers it; others have an empty answer with the status 200.
+// answers it; others have the status 200, and an empty body or, where the call accepts only
+// some, one of these.
 func NewEgress(answers []Answer) *egress.Client {
 	return egress.NewOffline(func(req *http.Request) (*egress.Response, error) {
 		for _, a := range answers {
@@ -104,7 +126,7 @@ func NewEgress(answers []Answer) *egress.Client {
 				return a.response(), nil
 			}
 		}
-		return Answer{}.response(), nil
+		return accepted(req).response(), nil
 	})
 }
 

@@ -79,7 +79,7 @@ type Run struct {
 
 // StepResult is what happens in a step.
 type StepResult struct {
-	Decisions []Decision
+	Decisions []engine.Decision
 	Calls     []TriggerCall
 }
 
@@ -87,11 +87,6 @@ type StepResult struct {
 type TriggerCall struct {
 	Trigger event.TriggerRef
 	Call
-}
-
-// Decision is a decision of a trigger about an event.
-type Decision struct {
-	engine.Decision
 }
 
 // rehearsed is the subscription of one trigger, whose source is the run.
@@ -347,7 +342,7 @@ type observer struct{ run *Run }
 func (o observer) Observe(d engine.Decision) {
 	o.run.mu.Lock()
 	defer o.run.mu.Unlock()
-	o.run.result.Decisions = append(o.run.result.Decisions, Decision{d})
+	o.run.result.Decisions = append(o.run.result.Decisions, d)
 }
 
 // ObserveSource implements engine.Observer.

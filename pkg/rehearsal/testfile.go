@@ -18,6 +18,7 @@ package rehearsal
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -61,6 +62,8 @@ type Given struct {
 // Test is one test. What is given is in addition to that of the file.
 type Test struct {
 	Name string `json:"name"`
+	// Triggers are the names of the triggers that run; all if it is empty.
+	Triggers []string `json:"triggers"`
 	Given
 	Steps []Step `json:"steps"`
 
@@ -130,7 +133,10 @@ func ParseTestFile(path string, data []byte) (*TestFile, error) {
 
 // decodeNumbers decodes JSON into f. Integers in values of any type stay integers.
 func decodeNumbers(data []byte, f *TestFile) error {
-	if err := json.Unmarshal(data, f); err != nil {
+	err := json.Unmarshal(data, f)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return fmt.Errorf("%s: must not be a %s", wrong.Field, wrong.Value)
+	} else if err != nil {
 		return err
 	}
 	exact, err := number.UnmarshalObject(data)
@@ -187,7 +193,7 @@ func fileFields() knownFields {
 	step := knownFields{
 		"apply": nil, "patch": nil, "delete": nil, "request": {"path": nil, "headers": nil, "body": nil}, "event": nil, "time": nil, "expect": expect,
 	}
-	test := knownFields{"name": nil, "steps": step}
+	test := knownFields{"name": nil, "triggers": nil, "steps": step}
 	file := knownFields{"config": nil, "actionsDir": nil, "tests": test}
 	maps.Copy(test, given)
 	maps.Copy(file, given)
