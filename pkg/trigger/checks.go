@@ -68,6 +68,9 @@ func (c Compiler) checkTypes(t Compiled, compiled compiledActions, spec v1alpha1
 	if t.Filter != nil {
 		findings = append(findings, filter.Check(spec.Filter, form).WithPrefix("filter")...)
 	}
+	if by, ok := groupExpression(spec); ok {
+		findings = append(findings, filter.CheckGroup(by, form).WithPrefix("group.by")...)
+	}
 	for _, path := range slices.Sorted(maps.Keys(compiled.resolved)) {
 		findings = append(findings, compiled.resolved[path].check(form).WithPrefix(path)...)
 	}
