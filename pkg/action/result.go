@@ -105,7 +105,7 @@ func (t *Template) MissingInResult(path []string) string { return t.resultFields
 func (t *Template) CheckData(form event.Form) expr.Findings {
 	file, err := t.parse()
 	if err != nil {
-		return nil //nolint:nilerr // Parse reports it
+		return nil // Parse reports it
 	}
 	return expr.CheckTemplate(file, form)
 }

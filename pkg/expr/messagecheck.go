@@ -83,7 +83,7 @@ func (m Messages) CheckFields(properties map[string]any, known []string, form ev
 		if message.From != "" {
 			continue
 		}
-		message.eachPath(func(path []string, pos parse.Pos) {
+		message.eachElementPath(func(path []string, pos parse.Pos) {
 			if problem, certainty := unknownPath(path, known, form); problem != "" {
 				line, column := message.position(pos)
 				list = append(list, Finding{diag.Diagnostic{Path: message.Name(), Line: line, Column: column, Message: problem}, certainty})
@@ -99,7 +99,14 @@ func unknownPath(path, known []string, form event.Form) (problem string, certain
 	if slices.Contains(known, name) {
 		t, ok := form.Context(datatype.Of(datatype.Struct)).Field(name)
 		for i, name := range path[1:] {
-			if problem, certainty = unknownField(t, name, func() string { return "." + strings.Join(path[:i+1], ".") }, place{form.Data, ".data"}); problem != "" || !ok {
+			if name == elementStep {
+				t = t.Element()
+				continue
+			}
+			at := func() string {
+				return strings.ReplaceAll("."+strings.Join(path[:i+1], "."), "."+elementStep, elementStep)
+			}
+			if problem, certainty = unknownField(t, name, at, place{form.Data, ".data"}); problem != "" || !ok {
 				return problem, certainty
 			}
 			t, ok = t.Field(name)
@@ -158,73 +165,110 @@ func (m Messages) Context(properties map[string]any) FieldSet {
 	return FieldSet{root}
 }
 
-// eachPath calls visit with each path below the context that the template names.
+// eachPath calls visit with each path below the context that the template names, but for those of elements
+// of lists.
 func (m Message) eachPath(visit func(path []string, pos parse.Pos)) {
+	m.eachElementPath(func(path []string, pos parse.Pos) {
+		if !slices.Contains(path, elementStep) {
+			visit(path, pos)
+		}
+	})
+}
+
+// elementStep is the name of the elements of a list in a path.
+const elementStep = "[]"
+
+// eachElementPath calls visit with each path below the context that the template names.
+func (m Message) eachElementPath(visit func(path []string, pos parse.Pos)) {
 	tree := parse.New("it")
 	tree.Mode = parse.SkipFuncCheck
 	if tree, err := tree.Parse(m.Source, "{{", "}}", map[string]*parse.Tree{}); err == nil && tree.Root != nil {
-		eachPath(tree.Root, true, visit)
+		pathVisitor(visit).node(tree.Root, dot{isKnown: true})
 	}
 }
 
-// eachPath calls visit with each path below the context that n names. isContext is set
-// where the dot is the context; within `with` and `range` only `$` is.
-func eachPath(n parse.Node, isContext bool, visit func(path []string, pos parse.Pos)) {
-	branch := func(b parse.BranchNode, inner bool) {
-		eachPath(b.Pipe, isContext, visit)
-		eachPath(b.List, inner, visit)
+// dot is the path below the context that the dot of a template is, if that is known.
+type dot struct {
+	path    []string
+	isKnown bool
+}
+
+// pathVisitor is called with each path below the context.
+type pathVisitor func(path []string, pos parse.Pos)
+
+// node visits the paths in n. `with` and `range` set the dot.
+func (v pathVisitor) node(n parse.Node, d dot) {
+	branch := func(b parse.BranchNode, inner dot) {
+		v.node(b.Pipe, d)
+		v.node(b.List, inner)
 		if b.ElseList != nil {
-			eachPath(b.ElseList, isContext, visit)
+			v.node(b.ElseList, d)
 		}
 	}
 	switch n := n.(type) {
 	case *parse.ListNode:
 		for _, e := range n.Nodes {
-			eachPath(e, isContext, visit)
+			v.node(e, d)
 		}
 	case *parse.ActionNode:
-		eachPath(n.Pipe, isContext, visit)
+		v.node(n.Pipe, d)
 	case *parse.IfNode:
-		branch(n.BranchNode, isContext)
+		branch(n.BranchNode, d)
 	case *parse.WithNode:
-		branch(n.BranchNode, false)
+		branch(n.BranchNode, d.of(n.Pipe))
 	case *parse.RangeNode:
-		branch(n.BranchNode, false)
+		inner := d.of(n.Pipe)
+		inner.path = append(slices.Clip(inner.path), elementStep)
+		branch(n.BranchNode, inner)
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {
-			eachPathOf(c, isContext, visit)
+			v.command(c, d)
 		}
 	}
 }
 
-// eachPathOf calls visit with each path that a command names.
-func eachPathOf(c *parse.CommandNode, isContext bool, visit func(path []string, pos parse.Pos)) {
+// of returns the dot that a pipe of one path sets.
+func (d dot) of(p *parse.PipeNode) dot {
+	if len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
+		return dot{}
+	}
+	path, ok := d.pathOf(p.Cmds[0].Args[0])
+	return dot{path, ok}
+}
+
+// pathOf returns the path below the context that n is.
+func (d dot) pathOf(n parse.Node) ([]string, bool) {
+	switch n := n.(type) {
+	case *parse.FieldNode:
+		return append(slices.Clip(d.path), n.Ident...), d.isKnown
+	case *parse.VariableNode:
+		return n.Ident[1:], n.Ident[0] == "$"
+	}
+	return nil, false
+}
+
+// command visits the paths in a command.
+func (v pathVisitor) command(c *parse.CommandNode, d dot) {
 	for i, arg := range c.Args {
-		var path []string
 		pos := arg.Position()
 		switch arg := arg.(type) {
 		case *parse.FieldNode:
-			if isContext {
-				path = arg.Ident
-			}
-			if len(path) > 1 { // the position is that of the second name
-				pos -= parse.Pos(len("." + path[0]))
+			if len(arg.Ident) > 1 { // the position is that of the second name
+				pos -= parse.Pos(len("." + arg.Ident[0]))
 			}
 		case *parse.VariableNode:
-			if arg.Ident[0] == "$" {
-				path = arg.Ident[1:]
-			}
-			pos -= parse.Pos(min(len(path), 1))
+			pos -= parse.Pos(min(len(arg.Ident)-1, 1))
 		case *parse.PipeNode:
-			eachPath(arg, isContext, visit)
+			v.node(arg, d)
 		}
-		if len(path) == 0 {
+		path, ok := d.pathOf(arg)
+		if !ok || len(path) == 0 {
 			continue
 		}
 		if name, ok := indexedName(c, i); ok {
 			path = append(slices.Clip(path), name)
 		}
-		visit(path, pos)
+		v(path, pos)
 	}
 }
 

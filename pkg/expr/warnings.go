@@ -33,10 +33,21 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
+// CheckCondition returns the findings of Check in a filter, and conditions that no event meets.
+func CheckCondition(text string, form event.Form) Findings {
+	return findings(text, form, (*dataChecker).condition)
+}
+
 // Check returns what is valid in CUE over `context`, and probably not meant: quantities,
 // times, durations and versions that are ordered as texts, letter by letter; a name that is
 // compared with a pattern; and types, fields and kinds of values that no event of a form has.
 func Check(text string, form event.Form) Findings {
+	return findings(text, form, func(*dataChecker, ast.Expr) map[ast.Node]bool { return nil })
+}
+
+// findings is Check. embedded checks an expression at the top of the text, and returns the comparisons that it
+// has checked.
+func findings(text string, form event.Form, embedded func(*dataChecker, ast.Expr) map[ast.Node]bool) Findings {
 	file, err := ParseFile(Filename, text)
 	if err != nil {
 		return nil // Parse reports it
@@ -53,8 +64,8 @@ func Check(text string, form event.Form) Findings {
 		checked:     map[ast.Node]bool{},
 	}
 	for _, d := range file.Decls {
-		if condition, ok := d.(*ast.EmbedDecl); ok {
-			maps.Copy(w.checked, w.condition(condition.Expr))
+		if x, ok := d.(*ast.EmbedDecl); ok {
+			maps.Copy(w.checked, embedded(data, x.Expr))
 		}
 	}
 	ast.Walk(file, w.visit, nil)

@@ -60,7 +60,10 @@ func Compile(text string, t event.Trigger) (filter Filter, list diag.List) {
 
 // Check returns what is valid in text, which Compile has compiled, and probably not
 // meant of events of a form. The findings have the line and column in text.
-func Check(text string, form event.Form) expr.Findings { return expr.Check(text, form) }
+func Check(text string, form event.Form) expr.Findings { return expr.CheckCondition(text, form) }
+
+// CheckGroup is Check for a text that CompileGroup has compiled.
+func CheckGroup(text string, form event.Form) expr.Findings { return expr.Check(text, form) }
 
 func compile(text string, t event.Trigger) (Filter, diag.List) {
 	e, list := expr.Parse(text)

@@ -107,8 +107,8 @@ func TestSchemas_Find_KubeVela(t *testing.T) {
 	if _, ok := found.Type.Fields["status"].Field("stauts"); ok || !found.Known || found.Current {
 		t.Errorf("got %v, %v", found.Known, found.Current)
 	}
-	kind.Kind = "Aplication"
-	if got, want := s.Find(kind).Problem, `core.oam.dev/v1beta1 has no kind "Aplication"; did you mean "Application"?`; got != want {
+	kind.Kind = "Applicatoin"
+	if got, want := s.Find(kind).Problem, `core.oam.dev/v1beta1 has no kind "Applicatoin"; did you mean "Application"?`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -68,6 +68,9 @@ func (c Compiler) checkTypes(t Compiled, compiled compiledActions, spec v1alpha1
 	if t.Filter != nil {
 		findings = append(findings, filter.Check(spec.Filter, form).WithPrefix("filter")...)
 	}
+	if by, ok := groupExpression(spec); ok {
+		findings = append(findings, filter.CheckGroup(by, form).WithPrefix("group.by")...)
+	}
 	for _, path := range slices.Sorted(maps.Keys(compiled.resolved)) {
 		findings = append(findings, compiled.resolved[path].check(form).WithPrefix(path)...)
 	}
@@ -76,7 +79,11 @@ func (c Compiler) checkTypes(t Compiled, compiled compiledActions, spec v1alpha1
 
 // findKind returns what is known of the objects of a source, and what is probably wrong with their kind.
 func (c Compiler) findKind(watch source.Watch, properties *runtime.RawExtension) (kubeschema.Found, expr.Findings) {
-	found := c.Schemas.Find(watch.Kind)
+	find := c.find
+	if find == nil {
+		find = c.Schemas.Find
+	}
+	found := find(watch.Kind)
 	given, err := decodeObject(properties)
 	if given["clusters"] != nil || given["clusterSelector"] != nil {
 		found.Current = false // other clusters may have other schemas
@@ -95,6 +102,19 @@ func (c Compiler) findKind(watch source.Watch, properties *runtime.RawExtension)
 		path = "source.properties.apiVersion"
 	}
 	return found, expr.Findings{{Diagnostic: diag.Diagnostic{Path: path, Message: found.Problem}, Certainty: expr.UnknownField}}
+}
+
+// findOnce returns s.Find, which looks up each kind once. It serves one goroutine.
+func findOnce(s *kubeschema.Schemas) func(schema.GroupVersionKind) kubeschema.Found {
+	known := map[schema.GroupVersionKind]kubeschema.Found{}
+	return func(kind schema.GroupVersionKind) kubeschema.Found {
+		found, ok := known[kind]
+		if !ok {
+			found = s.Find(kind)
+			known[kind] = found
+		}
+		return found
+	}
 }
 
 // formOf returns the form of the events for objects of a kind.

@@ -37,13 +37,14 @@ func (c Compiler) compileGroup(t event.Trigger, spec v1alpha1.Trigger) (grouping
 	if spec.Debounce == nil {
 		list.Add("group", "requires debounce, the time in which the events of a group are collected")
 	}
-	switch by := strings.TrimSpace(spec.Group.By); by {
-	case "", v1alpha1.GroupByObject:
-		return groupFunc(func(event.Event) (string, bool) { return "", false }), old, list
-	case v1alpha1.GroupByTrigger:
+	by, isExpression := groupExpression(spec)
+	switch {
+	case by == v1alpha1.GroupByTrigger:
 		return groupFunc(func(event.Event) (string, bool) { return "", true }), old, list
-	case v1alpha1.GroupByNamespace:
+	case by == v1alpha1.GroupByNamespace:
 		return groupFunc(namespaceOf), old, list
+	case !isExpression:
+		return groupFunc(func(event.Event) (string, bool) { return "", false }), old, list
 	default:
 		problems := c.reject("group")
 		if problems == nil {
@@ -54,6 +55,18 @@ func (c Compiler) compileGroup(t event.Trigger, spec v1alpha1.Trigger) (grouping
 		}
 		return grouping, old, append(list, problems.WithPrefix("group.by")...)
 	}
+}
+
+// groupExpression returns what a trigger groups by, and whether that is CUE.
+func groupExpression(spec v1alpha1.Trigger) (by string, ok bool) {
+	if spec.Group == nil {
+		return "", false
+	}
+	switch by = strings.TrimSpace(spec.Group.By); by {
+	case "", v1alpha1.GroupByObject, v1alpha1.GroupByTrigger, v1alpha1.GroupByNamespace:
+		return by, false
+	}
+	return by, true
 }
 
 // groupFunc is a grouping without CUE.

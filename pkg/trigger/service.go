@@ -63,7 +63,7 @@ type Action struct {
 // trigger with the part "", and with each part that Compiler.Reject has; what it
 // returns a reason for is not compiled, and the reason is its problem.
 func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name, part string) string) []Compiled {
-	c.Service, c.Application = ts.Name, ApplicationOf(ts)
+	c.Service, c.Application, c.find = ts.Name, ApplicationOf(ts), findOnce(c.Schemas)
 	indexes := map[string]int{}
 	all := make([]Compiled, 0, len(ts.Spec.Triggers))
 	for i, spec := range ts.Spec.Triggers {

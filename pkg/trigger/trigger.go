@@ -28,6 +28,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -56,6 +57,8 @@ type Compiler struct {
 	CompileAction func(*action.Template, action.Options) (*action.Action, diag.List)
 	// Schemas has the types of Kubernetes objects. Defaults to those of the kinds that are built in.
 	Schemas *kubeschema.Schemas
+	// find is Schemas.Find with a memory; nil for none.
+	find func(schema.GroupVersionKind) kubeschema.Found
 	// Checks decides what is a problem and what is a warning of what the types of events tell.
 	Checks Checks
 	// Service is the name of the TriggerService of the triggers.

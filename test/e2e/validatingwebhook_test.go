@@ -140,6 +140,13 @@ func validatingWebhook(t *testing.T, i *installation) {
 	}
 	i.apply(t, bumpTriggers(ns, "main", ""))
 	i.waitForReady(t, ns, "main")
+	err = cluster.Apply(t.Context(), i.admin, bumpTriggers(ns, "fields", `    - name: two
+      source: {type: resource-watcher, properties: {apiVersion: apps/v1, kind: Deployment}}
+      filter: context.data.status.redyReplicas == 1
+      action: {type: bump-application-revision}`))
+	if want := `context.data.status has no field "redyReplicas" (apps/v1 Deployment); did you mean "readyReplicas"?`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want %q by the schema of the cluster", err, want)
+	}
 
 	expensive := bumpTriggers(ns, "main", `    - name: expensive
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
