@@ -61,7 +61,9 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, printable.Text(err.Error()))
+	if !errors.As(err, &reportedError{}) {
+		fmt.Fprintln(os.Stderr, printable.Text(err.Error()))
+	}
 	if errors.As(err, &app.InvalidError{}) {
 		os.Exit(exitInvalid)
 	}
@@ -82,7 +84,7 @@ func command() *cobra.Command {
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(run, validateCommand(), defCommand(), deadLettersCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
+	root.AddCommand(run, vetCommand(), validateCommand(), defCommand(), deadLettersCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
 	root.SetFlagErrorFunc(flagError) // subcommands inherit it
 	return root
 }
@@ -90,6 +92,9 @@ func command() *cobra.Command {
 // flagError returns the error of a command line whose flags cannot be parsed. It suggests
 // the nearest flag.
 func flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // the flag is that of an unknown subcommand
+		return noArgs(cmd, cmd.Flags().Args())
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return app.InvalidError{Err: err}

@@ -28,23 +28,23 @@ import (
 
 func validateCommand() *cobra.Command {
 	var (
-		config, actionsDir string
-		verbose            bool
+		options app.ValidateOptions
+		verbose bool
 	)
 	cmd := &cobra.Command{
 		Use:     "validate -c FILE|DIR",
-		Short:   "Check triggers as run does, without a cluster",
+		Short:   "Check triggers as run does, without a cluster: the former name of vet",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, err := app.Validate(cmd.Context(), config, actionsDir)
+			v, err := app.Validate(cmd.Context(), options)
 			if err != nil {
 				return err
 			}
 			return printResult(cmd, v, verbose)
 		},
 	}
-	configFlags(cmd.Flags(), &config, &actionsDir)
+	configFlags(cmd.Flags(), &options.Config, &options.ActionsDir)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which objects of other kinds are passed over, which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
 	return cmd
 }

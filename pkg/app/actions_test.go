@@ -138,7 +138,7 @@ func TestSeveralActions_Invalid(t *testing.T) {
 - name: none
   source: {type: cronjob, properties: {schedule: "@daily"}}
 `)
-	_, err := Validate(t.Context(), config, writeActions(t, map[string]string{"measure.cue": readAction}))
+	_, err := Validate(t.Context(), ValidateOptions{Config: config, ActionsDir: writeActions(t, map[string]string{"measure.cue": readAction})})
 	if !errors.As(err, &InvalidError{}) {
 		t.Fatalf("got %v", err)
 	}

@@ -38,7 +38,7 @@ func TestValidate_ByCUE(t *testing.T) {
 		if _, err := os.Stat(actions); err != nil {
 			actions = ""
 		}
-		v, err := Validate(t.Context(), config, actions)
+		v, err := Validate(t.Context(), ValidateOptions{Config: config, ActionsDir: actions})
 		if err != nil {
 			t.Error(err)
 		}

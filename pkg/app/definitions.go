@@ -66,7 +66,7 @@ func VetDefinitions(ctx context.Context, paths []string) (Validation, error) {
 			}
 		}
 	}
-	result, err := cfg.check(ctx)
+	result, err := cfg.validate(ctx)
 	result.Definitions += len(cfg.Actions)
-	return result.Validation, err
+	return result, err
 }

@@ -44,7 +44,7 @@ func TestValidate_Examples(t *testing.T) {
 			if name == "custom-action/trigger.yaml" { // its action is a file of its own
 				file = filepath.Dir(file)
 			}
-			v, err := Validate(t.Context(), file, actions)
+			v, err := Validate(t.Context(), ValidateOptions{Config: file, ActionsDir: actions})
 			if err != nil {
 				t.Fatal(err)
 			}

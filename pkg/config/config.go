@@ -86,7 +86,7 @@ func (f Files) Load(namespace string, reject func(path string) string) (Document
 	}
 	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Diagnostics)}
 	for _, file := range f.List {
-		if isCUE(file.Path) {
+		if file.CUE {
 			if reason := reject(file.Path); reason != "" {
 				l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: file.Path, Message: reason})
 				continue

@@ -18,6 +18,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,6 +46,8 @@ type File struct {
 	Path string
 	// Data is UTF-8 without a byte order mark.
 	Data []byte
+	// CUE is set if it is CUE, which a file is whose name ends in .cue.
+	CUE bool
 }
 
 // Read reads the file at path or, if path is a directory, its files with the extension
@@ -67,7 +70,25 @@ func Read(path string) Files {
 }
 
 func readFile(path string) (File, *diag.FileDiagnostic) {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return File{}, &diag.FileDiagnostic{File: path, Message: err.Error()}
+	}
+	defer f.Close()
+	return read(path, f)
+}
+
+// ReadFrom reads r as a file that is called name.
+func ReadFrom(name string, r io.Reader) Files {
+	file, problem := read(name, r)
+	if problem != nil {
+		return Files{Path: name, Diagnostics: diag.FileDiagnostics{*problem}}
+	}
+	return Files{Path: name, List: []File{file}}
+}
+
+func read(path string, r io.Reader) (File, *diag.FileDiagnostic) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFileBytes+1))
 	if err == nil && len(data) > maxFileBytes {
 		err = fmt.Errorf("is larger than %d MiB", maxFileBytes>>20)
 	}
@@ -77,7 +98,7 @@ func readFile(path string) (File, *diag.FileDiagnostic) {
 	if err != nil {
 		return File{}, &diag.FileDiagnostic{File: path, Message: err.Error()}
 	}
-	return File{Path: path, Data: data}, encodingProblem(path, data)
+	return File{Path: path, Data: data, CUE: filepath.Ext(path) == cueExtension}, encodingProblem(path, data)
 }
 
 func listFiles(path string) ([]string, error) {
@@ -104,6 +125,7 @@ func listFiles(path string) ([]string, error) {
 	return files, nil
 }
 
-func extensions() []string { return []string{".yaml", ".yml", ".json", ".cue"} }
+// cueExtension is the extension of files in CUE.
+const cueExtension = ".cue"
 
-func isCUE(path string) bool { return filepath.Ext(path) == ".cue" }
+func extensions() []string { return []string{".yaml", ".yml", ".json", cueExtension} }
