@@ -63,6 +63,11 @@ func envName(flag string) string {
 // configFlags adds the flags of a configuration.
 func configFlags(f *pflag.FlagSet, config, actionsDir *string) {
 	f.StringVarP(config, "config", "c", "", "the triggers: a file, or a directory of .yaml, .yml, .json and .cue files")
+	actionsDirFlag(f, actionsDir)
+}
+
+// actionsDirFlag adds the flag of the directory with own actions.
+func actionsDirFlag(f *pflag.FlagSet, actionsDir *string) {
 	f.StringVar(actionsDir, "actions-dir", "", "a directory of custom actions, one CUE template per file; they take precedence over built-in ones")
 }
 

@@ -84,7 +84,10 @@ func command() *cobra.Command {
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(run, vetCommand(), validateCommand(), defCommand(), deadLettersCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
+	root.AddCommand(
+		run, vetCommand(), validateCommand(), listCommand(), showCommand(), defCommand(), deadLettersCommand(), controllerCommand(),
+		checkCommand(), checkConfigCommand(), describeActionsCommand(), versionCommand(),
+	)
 	root.SetFlagErrorFunc(flagError) // subcommands inherit it
 	return root
 }

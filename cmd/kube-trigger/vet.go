@@ -69,7 +69,7 @@ are one configuration.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.Files, "file", "f", nil, "a file, a directory of .yaml, .yml, .json and .cue files, or - for standard input; repeatable")
-	f.StringVar(&o.ActionsDir, "actions-dir", "", "a directory of custom actions, one CUE template per file; they take precedence over built-in ones")
+	actionsDirFlag(f, &o.ActionsDir)
 	f.BoolVarP(&verbose, "verbose", "v", false, "also say which objects of other kinds are passed over, and for each trigger whether its filters and actions are compiled, or what of them CUE evaluates, which takes longer")
 	out.addFlag(f)
 	return cmd

@@ -50,6 +50,7 @@ func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
 		Type: Type,
+		Properties: properties,
 		Form: event.Form{Nested: map[string][]string{"changes": {
 			phaseChanged, workflowFinished, workflowFailed, revisionMade, componentUnhealthy, componentHealthy,
 		}}},

@@ -48,6 +48,7 @@ func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
 		Type:   Type,
+		Properties: properties,
 		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
 		State:  encodeCount,
 		Derive: derive,

@@ -31,6 +31,8 @@ const MaxState = maxObjectState - 1
 type DerivedSource struct {
 	// Type is the type of the derived source, and the Source of its events.
 	Type string
+	// Properties is that of its source.Factory.
+	Properties string
 	// Form is the form of its events.
 	Form event.Form
 	// Parse parses the properties of a trigger. If they are too invalid to select
@@ -63,7 +65,7 @@ type Request struct {
 // NewDerived returns the factory of a derived source.
 func NewDerived(o Options, d DerivedSource) source.Factory {
 	compile := newCompiler(o)
-	return source.Factory{Capabilities: source.Capabilities{Status: true, Form: d.Form}, Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Properties: d.Properties, Capabilities: source.Capabilities{Status: true, Form: d.Form}, Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		req, list := d.Parse(properties)
 		if req.Properties == nil {
 			return nil, list

@@ -101,5 +101,5 @@ func New(o Options) source.Factory {
 		sub.view, diags = o.CompileView(t.TriggerRef, sub.query)
 		return sub, diags
 	}
-	return source.Factory{Compile: compile, Capabilities: source.Capabilities{Status: true, Objectless: true, EvaluatesCUE: true}}
+	return source.Factory{Compile: compile, Properties: properties, Capabilities: source.Capabilities{Status: true, Objectless: true, EvaluatesCUE: true}}
 }
