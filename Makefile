@@ -102,6 +102,7 @@ generate: ## Generate deepcopy functions, CRDs, the addon and docs/reference
 	go run ./addon/generate
 	go test ./test/reference -update
 	go test ./actions -run '^TestReference$$' -update
+	go test ./cmd/kube-trigger -run '^TestCommands_(Help|Reference)$$' -update
 
 # What KubeVela reads of addon/.
 ADDON_FILES := metadata.yaml README.md NOTES.cue parameter.cue template.cue resources definitions schemas

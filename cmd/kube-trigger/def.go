@@ -33,8 +33,8 @@ func defCommand() *cobra.Command {
   kube-trigger def vet annotate.cue
   kube-trigger def render annotate.cue
   kube-trigger def apply annotate.cue -n team-a`,
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(defVetCommand(), defRenderCommand(), defApplyCommand())
 	return cmd
@@ -47,7 +47,7 @@ func defRenderCommand() *cobra.Command {
 		Short: "Print the Definition of an action as YAML, without a cluster",
 		Example: `  # Apply the Definition with kubectl.
   kube-trigger def render annotate.cue -n team-a | kubectl apply -f -`,
-		Args:  fileArgs(1, "name one CUE file of an action"),
+		Args: fileArgs(1, "name one CUE file of an action"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := app.RenderDefinition(args[0], namespace)
 			if err != nil {
@@ -67,7 +67,7 @@ func defVetCommand() *cobra.Command {
 		Short: "Check actions, without a cluster: CUE files, each an action, and Definitions in YAML",
 		Example: `  # Check the actions of a directory.
   kube-trigger def vet actions/`,
-		Args:  fileArgs(-1, "name the CUE and YAML files to check"),
+		Args: fileArgs(-1, "name the CUE and YAML files to check"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v, err := app.VetDefinitions(cmd.Context(), args)
 			if err != nil {

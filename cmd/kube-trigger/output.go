@@ -60,6 +60,7 @@ func (o *output) allowed() []string {
 func (o *output) addFlag(f *pflag.FlagSet) {
 	f.StringVarP(&o.format, "output", "o", o.format, alternatives(o.allowed()))
 	_ = f.SetAnnotation("output", noEnv, []string{})
+	_ = f.SetAnnotation("output", flagValues, o.allowed())
 }
 
 // open prints to the output of cmd. It returns an error if the format is unknown.

@@ -34,6 +34,7 @@ func validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "validate -c FILE|DIR",
 		Short:   "Check triggers as run does, without a cluster: the former name of vet",
+		Example: "  kube-trigger validate -c config.yaml",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
