@@ -92,7 +92,7 @@ of schedules and of webhooks. Without a command it is run.`,
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		run, vetCommand(), validateCommand(), listCommand(), showCommand(), defCommand(), deadLettersCommand(), controllerCommand(),
+		run, vetCommand(), validateCommand(), listCommand(), showCommand(), schemaCommand(), defCommand(), deadLettersCommand(), controllerCommand(),
 		checkCommand(), checkConfigCommand(), describeActionsCommand(), completionCommand(), versionCommand(),
 	)
 	root.SetFlagErrorFunc(flagError) // subcommands inherit it

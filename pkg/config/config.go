@@ -36,6 +36,15 @@ import (
 //go:embed config.cue
 var configSchema string
 
+// OpenAPI returns the OpenAPI v3 schema of a document with triggers.
+func OpenAPI() (map[string]any, error) {
+	s, err := schema.Parse(configSchema)
+	if err != nil {
+		return nil, err
+	}
+	return s.OpenAPI()
+}
+
 // Service is a document of a file, as the TriggerService that it stands for. Its
 // triggers are not compiled.
 type Service struct {
