@@ -96,13 +96,14 @@ bin/controlplane:
 	@go -C test/controlplane build -buildvcs=false -o $(CURDIR)/bin/controlplane .
 
 .PHONY: generate
-generate: ## Generate deepcopy functions, CRDs, the addon and docs/reference
+generate: ## Generate deepcopy functions, CRDs, the addon, docs/reference and docs/schema
 	$(CONTROLLER_GEN) object:headerFile=.boilerplate.go.txt paths=./pkg/api/...
 	$(CONTROLLER_GEN) crd paths=./pkg/api/... output:crd:artifacts:config=addon/crds
 	go run ./addon/generate
 	go test ./test/reference -update
 	go test ./actions -run '^TestReference$$' -update
 	go test ./pkg/kubeschema -run '^TestKubeVela$$' -update
+	go test ./cmd/kube-trigger -run '^TestCommands_(Help|Reference|Schema)$$' -update
 
 # What KubeVela reads of addon/.
 ADDON_FILES := metadata.yaml README.md NOTES.cue parameter.cue template.cue resources definitions schemas

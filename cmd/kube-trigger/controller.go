@@ -29,6 +29,7 @@ func controllerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "controller",
 		Short:   "Give every TriggerService of a cluster a worker",
+		Example: "  # Run the controller outside of the cluster, as the addon runs it inside.\n  kube-trigger controller --namespace vela-system --kubeconfig ~/.kube/config",
 		Long:    "Give every TriggerService of a cluster a worker. Each flag can be given as an environment variable: --worker-image as WORKER_IMAGE.",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,

@@ -37,15 +37,20 @@ func deadLettersCommand() *cobra.Command {
 		Use:     "dead-letters",
 		Aliases: []string{"dl", "failures"},
 		Short:   "List, show, replay and delete dead letters: the events that triggers could not handle",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  # List those of a configuration that runs, or has run, on this machine.
+  kube-trigger dead-letters list -c config.yaml
+
+  # Have the triggers of a TriggerService handle one again.
+  kube-trigger dead-letters replay --trigger-service team-a/web 3f9c2a`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		deadLettersSubcommand("list", "List dead letters, the oldest first", outputTable, noArgs,
+		deadLettersSubcommand("list", "List dead letters, the oldest first", "  kube-trigger dead-letters list -c config.yaml\n  kube-trigger dead-letters list --trigger-service team-a/web -o json", outputTable, noArgs,
 			func(ctx context.Context, d *app.DeadLetters, _ []string, out output) error {
 				return listDeadLetters(ctx, d, out)
 			}),
-		deadLettersSubcommand("show ID", "Show a dead letter with the data of its event", outputYAML, idArgs(1, 1),
+		deadLettersSubcommand("show ID", "Show a dead letter with the data of its event", "  kube-trigger dead-letters show -c config.yaml 3f9c2a", outputYAML, idArgs(1, 1),
 			func(ctx context.Context, d *app.DeadLetters, ids []string, out output) error {
 				l, err := d.Get(ctx, ids[0])
 				if err != nil {
@@ -53,11 +58,11 @@ func deadLettersCommand() *cobra.Command {
 				}
 				return out.deadLetter(newDeadLetter(l, true))
 			}),
-		deadLettersSubcommand("replay ID...", "Have triggers handle the events of dead letters again, now or when kube-trigger runs next", "", idArgs(1, -1),
+		deadLettersSubcommand("replay ID...", "Have triggers handle the events of dead letters again, now or when kube-trigger runs next", "  kube-trigger dead-letters replay -c config.yaml 3f9c2a", "", idArgs(1, -1),
 			func(ctx context.Context, d *app.DeadLetters, ids []string, out output) error {
 				return forEach(ids, "replay requested", out.to, func(id string) error { return d.RequestReplay(ctx, id) })
 			}),
-		deadLettersSubcommand("delete ID...", "Delete dead letters", "", idArgs(1, -1),
+		deadLettersSubcommand("delete ID...", "Delete dead letters", "  kube-trigger dead-letters delete -c config.yaml 3f9c2a", "", idArgs(1, -1),
 			func(ctx context.Context, d *app.DeadLetters, ids []string, out output) error {
 				return forEach(ids, "deleted", out.to, func(id string) error { return d.Delete(ctx, id) })
 			}),
@@ -67,11 +72,11 @@ func deadLettersCommand() *cobra.Command {
 
 // deadLettersSubcommand returns a subcommand that opens the store and calls run.
 // It has the flag --output if format, the default of the flag, is not empty.
-func deadLettersSubcommand(use, short, format string, args cobra.PositionalArgs, run func(context.Context, *app.DeadLetters, []string, output) error) *cobra.Command {
+func deadLettersSubcommand(use, short, example, format string, args cobra.PositionalArgs, run func(context.Context, *app.DeadLetters, []string, output) error) *cobra.Command {
 	var o app.StoreOptions
 	out := output{format: format, now: time.Now()}
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: args, PreRunE: flagsFromEnv,
+		Use: use, Short: short, Example: example, Args: args, PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := out.open(cmd); err != nil {
 				return err
@@ -91,7 +96,6 @@ func deadLettersSubcommand(use, short, format string, args cobra.PositionalArgs,
 	if format != "" {
 		out.addFlag(f)
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.InvalidError{Err: err} })
 	return cmd
 }
 

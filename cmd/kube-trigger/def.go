@@ -18,6 +18,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +28,15 @@ import (
 func defCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "def",
-		Short: "Render and check Definitions of actions, without a cluster",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Short: "Check, render and apply actions in CUE as Definitions",
+		Example: `  # Check, render and apply an action.
+  kube-trigger def vet annotate.cue
+  kube-trigger def render annotate.cue
+  kube-trigger def apply annotate.cue -n team-a`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(defRenderCommand(), defVetCommand())
+	cmd.AddCommand(defVetCommand(), defRenderCommand(), defApplyCommand())
 	return cmd
 }
 
@@ -39,8 +44,10 @@ func defRenderCommand() *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use:   "render ACTION.cue",
-		Short: "Print the Definition of an action as YAML",
-		Args:  fileArgs(1, "name one CUE file of an action"),
+		Short: "Print the Definition of an action as YAML, without a cluster",
+		Example: `  # Apply the Definition with kubectl.
+  kube-trigger def render annotate.cue -n team-a | kubectl apply -f -`,
+		Args: fileArgs(1, "name one CUE file of an action"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := app.RenderDefinition(args[0], namespace)
 			if err != nil {
@@ -57,8 +64,10 @@ func defRenderCommand() *cobra.Command {
 func defVetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "vet FILE|DIR...",
-		Short: "Check actions: CUE files, each an action, and Definitions in YAML",
-		Args:  fileArgs(-1, "name the CUE and YAML files to check"),
+		Short: "Check actions, without a cluster: CUE files, each an action, and Definitions in YAML",
+		Example: `  # Check the actions of a directory.
+  kube-trigger def vet actions/`,
+		Args: fileArgs(-1, "name the CUE and YAML files to check"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v, err := app.VetDefinitions(cmd.Context(), args)
 			if err != nil {
@@ -67,6 +76,38 @@ func defVetCommand() *cobra.Command {
 			return printResult(cmd, v, false)
 		},
 	}
+}
+
+func defApplyCommand() *cobra.Command {
+	var o app.ApplyOptions
+	cmd := &cobra.Command{
+		Use:   "apply ACTION.cue...",
+		Short: "Check actions in CUE, and apply their Definitions to a cluster",
+		Long: `Check actions in CUE, and apply their Definitions to a cluster: server-side, with the field manager
+kube-trigger. If one of the actions is invalid, none is applied.`,
+		Example: `  # Apply an action to the namespace of the kubeconfig.
+  kube-trigger def apply annotate.cue
+
+  # See whether the API server would accept it in another one.
+  kube-trigger def apply annotate.cue -n team-a --dry-run`,
+		Args: fileArgs(-1, "name the CUE files to apply"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Files = args
+			return app.ApplyDefinitions(cmd.Context(), o, func(a app.Applied) error {
+				if o.DryRun {
+					a.Result += " (dry run)"
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "definition %s/%s %s\n", a.Namespace, a.Name, a.Result)
+				return err
+			})
+		},
+	}
+	clusterFlags(cmd.Flags(), &o.ClusterOptions)
+	f := cmd.Flags()
+	f.StringVarP(&o.Namespace, "namespace", "n", "", "the namespace of the Definitions; defaults to that of the kubeconfig")
+	f.BoolVar(&o.DryRun, "dry-run", false, "have the API server check the Definitions, and not store them")
+	f.BoolVar(&o.ForceConflicts, "force-conflicts", false, "take over fields that another field manager, such as kubectl, has set")
+	return cmd
 }
 
 // fileArgs accepts n arguments, or any number but none if n is negative. Otherwise the error is

@@ -63,6 +63,11 @@ func envName(flag string) string {
 // configFlags adds the flags of a configuration.
 func configFlags(f *pflag.FlagSet, config, actionsDir *string) {
 	f.StringVarP(config, "config", "c", "", "the triggers: a file, or a directory of .yaml, .yml, .json and .cue files")
+	actionsDirFlag(f, actionsDir)
+}
+
+// actionsDirFlag adds the flag of the directory with own actions.
+func actionsDirFlag(f *pflag.FlagSet, actionsDir *string) {
 	f.StringVar(actionsDir, "actions-dir", "", "a directory of custom actions and workflow steps, one CUE template per file, or as objects in YAML; they take precedence over built-in ones")
 }
 
@@ -77,7 +82,7 @@ func configAliasFlags(f *pflag.FlagSet, config, actionsDir *string) {
 // dataflowFlags adds the flags that select the triggers of a configuration.
 func dataflowFlags(f *pflag.FlagSet, o *app.DataflowOptions) {
 	f.StringVarP(&o.Config, "file", "f", "", "the triggers: a file, or a directory of .yaml, .yml, .json and .cue files")
-	f.StringVar(&o.ActionsDir, "actions-dir", "", "a directory of custom actions, one CUE template per file; they take precedence over built-in ones")
+	actionsDirFlag(f, &o.ActionsDir)
 	f.StringVarP(&o.Namespace, "namespace", "n", "default", "the namespace of triggers without one")
 	f.StringSliceVar(&o.Schemas, "schemas", nil, "files or directories with CustomResourceDefinitions, which have the resources of their kinds")
 	for _, name := range []string{"file", "namespace", "schemas"} {

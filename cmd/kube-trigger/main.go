@@ -24,6 +24,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -50,7 +52,7 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal kills the process
 	go app.ReturnMemory(ctx)
-	err := command().ExecuteContext(ctx)
+	err := command(os.Args[0]).ExecuteContext(ctx)
 	if errors.Is(err, renewal.ErrDue) {
 		err = nil
 		signal.Reset(os.Interrupt, syscall.SIGTERM) // a later signal kills the process
@@ -61,19 +63,26 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, printable.Text(err.Error()))
+	if !errors.As(err, &reportedError{}) {
+		fmt.Fprintln(os.Stderr, printable.Text(err.Error()))
+	}
 	if errors.As(err, &app.InvalidError{}) {
 		os.Exit(exitInvalid)
 	}
 	os.Exit(exitFailed)
 }
 
-// command returns the root command. Without a subcommand it is run.
-func command() *cobra.Command {
+// command returns the root command, for the executable at program. Without a subcommand it is run.
+func command(program string) *cobra.Command {
 	run := runCommand()
 	root := &cobra.Command{
-		Use:           "kube-trigger",
-		Short:         "When something happens, decide, then act",
+		Use:   name,
+		Short: "When something happens, decide, then act",
+		Long: `When something happens, decide, then act: kube-trigger runs actions for events of a Kubernetes cluster,
+of schedules and of webhooks. Without a command it is run.`,
+		Example: `  # Check a trigger and run it.
+  kube-trigger vet -f trigger.yaml
+  kube-trigger run -c trigger.yaml`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
@@ -81,32 +90,70 @@ func command() *cobra.Command {
 		RunE:          run.RunE,
 	}
 	root.Flags().AddFlagSet(run.Flags())
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		run,
+		vetCommand(),
 		validateCommand(),
 		evalCommand(),
 		testCommand(),
 		rbacCommand(),
 		graphCommand(),
+		listCommand(),
+		showCommand(),
+		schemaCommand(),
 		defCommand(),
-		deadLettersCommand(),
 		explainCommand(),
+		deadLettersCommand(),
 		controllerCommand(),
+		completionCommand(),
 		versionCommand(),
 		// Child processes.
 		checkCommand(),
 		checkConfigCommand(),
+		describeActionsCommand(),
 		evalConfigCommand(),
 		testConfigCommand(),
 	)
 	root.SetFlagErrorFunc(flagError) // subcommands inherit it
+	completeValues(root)
+	if isPlugin(program) {
+		asPlugin(root)
+	}
 	return root
+}
+
+// Names of the command.
+const (
+	name       = "kube-trigger"
+	pluginFile = "kubectl-trigger" // the executable, as a plugin of kubectl
+	pluginName = "kubectl trigger"
+)
+
+// isPlugin reports whether the executable at program is called as a plugin of kubectl.
+func isPlugin(program string) bool {
+	return strings.TrimSuffix(filepath.Base(program), ".exe") == pluginFile
+}
+
+// asPlugin has the help of cmd and of its subcommands call the command as kubectl does.
+func asPlugin(root *cobra.Command) {
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: pluginName}
+	var rename func(cmd *cobra.Command)
+	rename = func(cmd *cobra.Command) {
+		cmd.Example = strings.ReplaceAll(cmd.Example, name+" ", pluginName+" ")
+		for _, c := range cmd.Commands() {
+			rename(c)
+		}
+	}
+	rename(root)
 }
 
 // flagError returns the error of a command line whose flags cannot be parsed. It suggests
 // the nearest flag.
 func flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // the flag is that of an unknown subcommand
+		return noArgs(cmd, cmd.Flags().Args())
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return app.InvalidError{Err: err}

@@ -34,7 +34,7 @@ var update = flag.Bool("update", false, "update the expected output in the scrip
 
 // TestMain makes the test binary the command of scripts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"kube-trigger": main})
+	testscript.Main(m, map[string]func(){name: main, pluginFile: main})
 }
 
 // TestScripts runs testdata/script/*.txtar: each has command lines, their input and

@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,23 +43,39 @@ const (
 type output struct {
 	to     io.Writer
 	format string
-	now    time.Time
+	// formats are the values of --output; nil for table, json and yaml.
+	formats []string
+	now     time.Time
+}
+
+// allowed returns the values of --output.
+func (o *output) allowed() []string {
+	if o.formats == nil {
+		return []string{outputTable, outputJSON, outputYAML}
+	}
+	return o.formats
 }
 
 // addFlag adds --output, whose default is o.format.
 func (o *output) addFlag(f *pflag.FlagSet) {
-	f.StringVarP(&o.format, "output", "o", o.format, "table, json or yaml")
+	f.StringVarP(&o.format, "output", "o", o.format, alternatives(o.allowed()))
 	_ = f.SetAnnotation("output", noEnv, []string{})
+	_ = f.SetAnnotation("output", flagValues, o.allowed())
 }
 
 // open prints to the output of cmd. It returns an error if the format is unknown.
 func (o *output) open(cmd *cobra.Command) error {
 	o.to = cmd.OutOrStdout()
-	switch o.format {
-	case outputTable, outputJSON, outputYAML, "":
+	if o.format == "" || slices.Contains(o.allowed(), o.format) {
 		return nil
 	}
-	return app.InvalidError{Err: fmt.Errorf("--output %q: must be %s, %s or %s", o.format, outputTable, outputJSON, outputYAML)}
+	return app.InvalidError{Err: fmt.Errorf("--output %q: must be %s", o.format, alternatives(o.allowed()))}
+}
+
+// alternatives returns "a, b or c".
+func alternatives(list []string) string {
+	last := len(list) - 1
+	return strings.Join(list[:last], ", ") + " or " + list[last]
 }
 
 // document prints v as JSON or YAML.
@@ -75,4 +92,17 @@ func (o output) document(v any) error {
 	// YAML does not escape the formatting characters of bidirectional text.
 	_, err = fmt.Fprintln(o.to, printable.Text(strings.TrimRight(string(data), "\n")))
 	return err
+}
+
+// reportedError is an error that the output tells already: only its exit code remains.
+type reportedError struct{ error }
+
+func (e reportedError) Unwrap() error { return e.error }
+
+// reported marks err as told by the output; nil stays nil.
+func reported(err error) error {
+	if err == nil {
+		return nil
+	}
+	return reportedError{err}
 }

@@ -29,6 +29,7 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "run -c FILE|DIR",
 		Short:   "Run triggers",
+		Example: "  # Run the triggers of a file, with the current context of the kubeconfig.\n  kube-trigger run -c config.yaml\n\n  # Run those of a directory with own actions, and say why events are filtered.\n  kube-trigger run -c triggers/ --actions-dir actions --log-level debug",
 		Long:    "Run triggers. Each flag can be given as an environment variable: --log-level as LOG_LEVEL.",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,

@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kubevela/kube-trigger/pkg/app"
 )
@@ -33,7 +34,8 @@ func validateCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:     "validate -c FILE|DIR",
-		Short:   "Check triggers as run does, without a cluster",
+		Short:   "Check triggers as run does, without a cluster: the former name of vet",
+		Example: "  kube-trigger validate -c config.yaml",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,10 +47,15 @@ func validateCommand() *cobra.Command {
 		},
 	}
 	configFlags(cmd.Flags(), &options.Config, &options.ActionsDir)
-	cmd.Flags().StringArrayVar(&options.Schemas, "schemas", nil, "a file, or a directory of files, with CustomResourceDefinitions, or documents of OpenAPI v3 as kubectl get --raw /openapi/v3/apis/GROUP/VERSION prints them; repeatable")
-	cmd.Flags().BoolVar(&options.Strict, "strict", false, "make fields and kinds that no schema has errors, not warnings")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which objects of other kinds are passed over, which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why, and which rights each trigger needs")
+	checkFlags(cmd.Flags(), &options, &verbose)
 	return cmd
+}
+
+// checkFlags adds the flags of what is checked, and of what is said of it.
+func checkFlags(f *pflag.FlagSet, o *app.ValidateOptions, verbose *bool) {
+	f.StringArrayVar(&o.Schemas, "schemas", nil, "a file, or a directory of files, with CustomResourceDefinitions, or documents of OpenAPI v3 as kubectl get --raw /openapi/v3/apis/GROUP/VERSION prints them; repeatable")
+	f.BoolVar(&o.Strict, "strict", false, "make fields and kinds that no schema has errors, not warnings")
+	f.BoolVarP(verbose, "verbose", "v", false, "also say which objects of other kinds are passed over, which filters and actions CUE evaluates, which takes longer than those that are compiled, and why, and which rights each trigger needs")
 }
 
 // printResult prints the warnings, and what is valid.

@@ -23,6 +23,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -43,10 +44,14 @@ import (
 // Validate start their own executable with it.
 const CheckConfigCommand = "check-config"
 
-// ValidateOptions configure Validate.
+// ValidateOptions configure Validate and Vet.
 type ValidateOptions struct {
 	// Config and ActionsDir are as in RunOptions.
 	Config, ActionsDir string
+	// Files are what Vet checks instead of Config: files and directories with triggers, actions
+	// and Definitions. StdinPath is Stdin.
+	Files []string
+	Stdin io.Reader
 	// Schemas are files, or directories of files, with CustomResourceDefinitions or documents of
 	// OpenAPI v3. They have the types of kinds that are not built in, or are newer.
 	Schemas []string
@@ -61,18 +66,27 @@ func Validate(ctx context.Context, o ValidateOptions) (Validation, error) {
 	if err != nil {
 		return Validation{}, err
 	}
+	return cfg.validate(ctx, o)
+}
+
+// validate checks the configuration of Validate or Vet.
+func (cfg configuration) validate(ctx context.Context, o ValidateOptions) (Validation, error) {
 	cfg.Dataflow, cfg.Cycles = true, true
 	cfg.Checks.Strict = o.Strict
 	for _, path := range o.Schemas {
 		cfg.Schemas = append(cfg.Schemas, config.Read(path))
 	}
 	result, err := cfg.check(ctx)
+	result.Files = cfg.Config.List
+	for path, data := range cfg.Actions {
+		result.Files = append(result.Files, config.File{Path: path, Data: data})
+	}
 	return result.Validation, err
 }
 
 // Validation is the result of Validate.
 type Validation struct {
-	// Triggers is the number of triggers, Definitions that of actions in Definitions.
+	// Triggers is the number of triggers, Definitions that of actions.
 	Triggers, Definitions int
 	// Warnings are about what is valid, and probably not meant.
 	Warnings diag.FileDiagnostics
@@ -82,6 +96,19 @@ type Validation struct {
 	Others diag.FileDiagnostics
 	// Rights are those that each trigger needs.
 	Rights diag.FileDiagnostics
+	// Reports has one report for each valid trigger.
+	Reports []TriggerReport
+	// Files are the files that were checked.
+	Files []config.File `json:"-"`
+}
+
+// TriggerReport is what is known of a trigger that is valid.
+type TriggerReport struct {
+	Name string
+	// Place is where it begins.
+	Place diag.FileDiagnostic
+	// Compiled means that its filters and actions are compiled: CUE evaluates none of them.
+	Compiled bool
 }
 
 // CheckConfig checks the configuration that a parent process writes to in, and
@@ -91,7 +118,7 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 		compiled, err := cfg.compile(clients{namespace: cfg.Namespace}, steps.Begin)
 		result := checkResult{
 			Flows:       cfg.flows(compiled, steps.Begin),
-			Validation:  Validation{Triggers: len(compiled.rules), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others},
+			Validation:  Validation{Triggers: len(compiled.rules), Definitions: compiled.actions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others, Reports: compiled.reports()},
 			Diagnostics: compiled.diagnostics,
 		}
 		if cfg.Cycles {
@@ -106,11 +133,13 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 // triggers that were checked are those that run.
 type configuration struct {
 	Config config.Files
-	// Actions are the templates in ActionsDir by file name, or by path if it is empty.
-	// Problems are those of reading them.
-	ActionsDir string
-	Actions    map[string][]byte
-	Problems   diag.List
+	// Actions are templates by path. Problems are those of reading them, by path.
+	Actions  map[string][]byte
+	Problems diag.List
+	// Definitions are the files of YAML beside Actions.
+	Definitions config.Files
+	// Mixed is set if CUE files in Config may be actions.
+	Mixed bool
 	// Namespace is that of triggers without one. Defaults to "default".
 	Namespace string
 	// Dataflow has the check derive what the triggers read and write. Names are those of the
@@ -122,8 +151,6 @@ type configuration struct {
 	// Schemas have the types of Kubernetes objects.
 	Schemas []config.Files
 	Checks  trigger.Checks
-	// Definitions are the files of YAML in ActionsDir.
-	Definitions config.Files
 }
 
 // checkResult is the result of checking a configuration.
@@ -136,8 +163,8 @@ type checkResult struct {
 // compiledConfiguration is what a configuration compiles to.
 type compiledConfiguration struct {
 	rules []rule
-	// definitions is the number of actions in Definitions.
-	definitions int
+	// actions is the number of actions in Config: Definitions, and files if it is Mixed.
+	actions int
 	// diagnostics are the problems of all files. The others are as in Validation.
 	diagnostics, warnings, byCUE, others diag.FileDiagnostics
 }
@@ -150,6 +177,17 @@ type rule struct {
 	service *v1alpha1.TriggerService
 	// place is where the trigger begins.
 	place diag.FileDiagnostic
+}
+
+// reports returns the reports of the valid triggers.
+func (c compiledConfiguration) reports() []TriggerReport {
+	var reports []TriggerReport
+	for _, r := range c.rules {
+		if len(r.Problems) == 0 {
+			reports = append(reports, TriggerReport{Name: r.Name, Place: r.place, Compiled: len(r.ByCUE) == 0})
+		}
+	}
+	return reports
 }
 
 // triggers returns the triggers as the engine runs them.
@@ -166,19 +204,32 @@ func readConfig(file, actionsDir string) (configuration, error) {
 	if file == "" {
 		return configuration{}, InvalidError{errors.New("no configuration; name a file or directory with --config (-c) or $CONFIG")}
 	}
-	cfg := configuration{Config: config.Read(file), ActionsDir: actionsDir}
-	if actionsDir == "" {
-		return cfg, nil
-	}
-	if _, err := os.Stat(actionsDir); err != nil {
-		cfg.Problems.Add("", "no such directory")
-	}
-	templates, problems := trigger.ReadTemplates(os.DirFS(actionsDir))
-	cfg.Actions, cfg.Problems = templates, append(cfg.Problems, problems...)
-	if len(cfg.Problems) == 0 {
-		cfg.Definitions = config.ReadDefinitions(actionsDir)
-	}
+	cfg := configuration{Config: config.Read(file)}
+	cfg.readActions(actionsDir)
 	return cfg, nil
+}
+
+// readActions adds the templates in dir, unless it is empty.
+func (cfg *configuration) readActions(dir string) {
+	if dir == "" {
+		return
+	}
+	templates, problems := trigger.ReadTemplates(os.DirFS(dir))
+	if _, err := os.Stat(dir); err != nil {
+		problems.Add("", "no such directory")
+	}
+	dir = strings.TrimSuffix(dir, "/")
+	cfg.Actions = make(map[string][]byte, len(templates))
+	for file, data := range templates {
+		cfg.Actions[dir+"/"+file] = data
+	}
+	for _, p := range problems {
+		p.Path = strings.TrimSuffix(dir+"/"+p.Path, "/")
+		cfg.Problems = append(cfg.Problems, p)
+	}
+	if len(cfg.Problems) == 0 {
+		cfg.Definitions = config.ReadDefinitions(dir)
+	}
 }
 
 // check returns the number of triggers and the warnings, or all problems as an
@@ -209,16 +260,17 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	if err != nil {
 		return out, err
 	}
-	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
-	out.diagnostics = cfg.locate(append(problems, cfg.Problems...))
+	out.actions = cfg.sort(begin)
+	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + path.Base(file)) })
+	out.diagnostics = locate(append(problems, cfg.Problems...))
 	documents, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	out.diagnostics = append(out.diagnostics, more...)
 	inDirectory, more := cfg.Definitions.Load(c.namespace, func(string) string { return "" })
 	out.diagnostics = append(out.diagnostics, more...)
-	out.definitions, out.others = len(documents.Definitions), documents.Others
+	out.actions, out.others = out.actions+len(documents.Definitions), documents.Others
 	places := actionPlaces{}
 	for _, file := range slices.Sorted(maps.Keys(cfg.Actions)) {
-		places.add(trigger.TypeOf(file, string(cfg.Actions[file])), cfg.actionFile(file), string(cfg.Actions[file]))
+		places.add(trigger.TypeOf(file, string(cfg.Actions[file])), file, string(cfg.Actions[file]))
 	}
 	for _, d := range append(inDirectory.Definitions, documents.Definitions...) {
 		place := d.LocateName("")
@@ -299,25 +351,13 @@ func (cfg configuration) readSchemas(begin func(step string) (reason string)) (*
 	return schemas, problems
 }
 
-// locate returns problems of ActionsDir with their files.
-func (cfg configuration) locate(problems diag.List) diag.FileDiagnostics {
+// locate returns problems whose paths are those of files.
+func locate(problems diag.List) diag.FileDiagnostics {
 	var diagnostics diag.FileDiagnostics
 	for _, p := range problems {
-		file := cfg.ActionsDir
-		if p.Path != "" {
-			file = cfg.actionFile(p.Path)
-		}
-		diagnostics = append(diagnostics, diag.FileDiagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
+		diagnostics = append(diagnostics, diag.FileDiagnostic{File: p.Path, Line: p.Line, Column: p.Column, Message: p.Message})
 	}
 	return diagnostics
-}
-
-// actionFile returns the path of one of Actions.
-func (cfg configuration) actionFile(name string) string {
-	if cfg.ActionsDir == "" {
-		return name
-	}
-	return strings.TrimSuffix(cfg.ActionsDir, "/") + "/" + name
 }
 
 // actionPlaces has the place and the source of the first definition of each action.

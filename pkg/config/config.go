@@ -36,6 +36,15 @@ import (
 //go:embed config.cue
 var configSchema string
 
+// OpenAPI returns the OpenAPI v3 schema of a document with triggers.
+func OpenAPI() (map[string]any, error) {
+	s, err := schema.Parse(configSchema)
+	if err != nil {
+		return nil, err
+	}
+	return s.OpenAPI()
+}
+
 // Service is a document of a file, as the TriggerService that it stands for. Its
 // triggers are not compiled.
 type Service struct {
@@ -86,7 +95,7 @@ func (f Files) Load(namespace string, reject func(path string) string) (Document
 	}
 	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Diagnostics)}
 	for _, file := range f.List {
-		if isCUE(file.Path) {
+		if file.CUE {
 			if reason := reject(file.Path); reason != "" {
 				l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: file.Path, Message: reason})
 				continue

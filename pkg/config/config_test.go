@@ -87,6 +87,7 @@ func TestLocate(t *testing.T) {
       one two
       three
     plain: one two
+    "wide äöü": {a: "ä", b: one two}
 `
 	file := filepath.Join(t.TempDir(), "c.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -107,6 +108,8 @@ func TestLocate(t *testing.T) {
 		{"triggers[0].folded", 1, 9, "three"},
 		{"triggers[0].folded", 1, 5, "two"},
 		{"triggers[0].plain", 1, 5, "two"},
+		{`triggers[0]["wide äöü"].b`, 0, 0, "b: one"},
+		{`triggers[0]["wide äöü"].b`, 1, 5, "two"},
 		{"triggers[0].nothing.there", 0, 0, "filter: |"},
 		{"", 0, 0, "triggers:"},
 	} {

@@ -25,6 +25,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -49,7 +50,7 @@ type locator interface {
 
 // documents parses the documents of a file.
 func (f File) documents() ([]document, diag.FileDiagnostics) {
-	if isCUE(f.Path) {
+	if f.CUE {
 		return readCUE(f.Path, f.Data)
 	}
 	return readYAML(f.Path, f.Data)
@@ -148,7 +149,9 @@ func (p yamlPart) node(path string) (*yamlnode.Node, *diag.FileDiagnostic) {
 	} else if err != nil {
 		return nil, p.error(path, err)
 	}
-	if at, message := misread(&node, bytes.Split(p.text, []byte("\n"))); at != nil {
+	lines := bytes.Split(p.text, []byte("\n"))
+	countBytes(&node, lines)
+	if at, message := misread(&node, lines); at != nil {
 		return nil, p.problem(path, at, message)
 	}
 	switch err := decoder.Decode(&next); {
@@ -158,6 +161,22 @@ func (p yamlPart) node(path string) (*yamlnode.Node, *diag.FileDiagnostic) {
 		return nil, p.error(path, err)
 	}
 	return &node, nil
+}
+
+// countBytes makes the columns in the tree of n count bytes, as those of all diagnostics do. The
+// parser counts characters.
+func countBytes(n *yamlnode.Node, lines [][]byte) {
+	if n.Line > 0 && n.Line <= len(lines) {
+		line, column := lines[n.Line-1], 1
+		for range n.Column - 1 {
+			_, size := utf8.DecodeRune(line[min(column-1, len(line)):])
+			column += max(size, 1)
+		}
+		n.Column = column
+	}
+	for _, c := range n.Content {
+		countBytes(c, lines)
+	}
 }
 
 func (p yamlPart) problem(path string, at *yamlnode.Node, message string) *diag.FileDiagnostic {

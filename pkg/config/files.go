@@ -19,6 +19,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,6 +47,8 @@ type File struct {
 	Path string
 	// Data is UTF-8 without a byte order mark.
 	Data []byte
+	// CUE is set if it is CUE, which a file is whose name ends in .cue.
+	CUE bool
 }
 
 // IsTest reports whether a file has tests of triggers: its name ends in _test.yaml or
@@ -83,7 +86,7 @@ func ReadDefinitions(directory string) Files {
 	}
 	for _, e := range entries {
 		path := filepath.Join(directory, e.Name())
-		if e.IsDir() || isCUE(path) || !slices.Contains(extensions(), filepath.Ext(path)) {
+		if e.IsDir() || filepath.Ext(path) == cueExtension || !slices.Contains(extensions(), filepath.Ext(path)) {
 			continue
 		}
 		file, problem := readFile(path)
@@ -98,7 +101,25 @@ func ReadDefinitions(directory string) Files {
 }
 
 func readFile(path string) (File, *diag.FileDiagnostic) {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return File{}, &diag.FileDiagnostic{File: path, Message: err.Error()}
+	}
+	defer f.Close()
+	return read(path, f)
+}
+
+// ReadFrom reads r as a file that is called name.
+func ReadFrom(name string, r io.Reader) Files {
+	file, problem := read(name, r)
+	if problem != nil {
+		return Files{Path: name, Diagnostics: diag.FileDiagnostics{*problem}}
+	}
+	return Files{Path: name, List: []File{file}}
+}
+
+func read(path string, r io.Reader) (File, *diag.FileDiagnostic) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFileBytes+1))
 	if err == nil && len(data) > maxFileBytes {
 		err = fmt.Errorf("is larger than %d MiB", maxFileBytes>>20)
 	}
@@ -108,7 +129,7 @@ func readFile(path string) (File, *diag.FileDiagnostic) {
 	if err != nil {
 		return File{}, &diag.FileDiagnostic{File: path, Message: err.Error()}
 	}
-	return File{Path: path, Data: data}, encodingProblem(path, data)
+	return File{Path: path, Data: data, CUE: filepath.Ext(path) == cueExtension}, encodingProblem(path, data)
 }
 
 func listFiles(path string) ([]string, error) {
@@ -135,6 +156,7 @@ func listFiles(path string) ([]string, error) {
 	return files, nil
 }
 
-func extensions() []string { return []string{".yaml", ".yml", ".json", ".cue"} }
+// cueExtension is the extension of files in CUE.
+const cueExtension = ".cue"
 
-func isCUE(path string) bool { return filepath.Ext(path) == ".cue" }
+func extensions() []string { return []string{".yaml", ".yml", ".json", cueExtension} }

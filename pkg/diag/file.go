@@ -46,6 +46,44 @@ func (d FileDiagnostic) String() string {
 	return s + ": " + d.Message
 }
 
+// Sizes of an excerpt, in characters: maxExcerpt is the maximum length of its line, excerptBefore
+// what is shown before the column if the line is longer.
+const (
+	maxExcerpt    = 120
+	excerptBefore = 40
+)
+
+// Excerpt returns the line of text, the content of the file, at which d is, and a line with a caret
+// below its column. Of a long line it has the part around the column. It is empty if the position
+// is unknown.
+func (d FileDiagnostic) Excerpt(text string) string {
+	if d.Line < 1 || d.Column < 1 {
+		return ""
+	}
+	lines := strings.SplitN(text, "\n", d.Line+1)
+	if len(lines) < d.Line {
+		return ""
+	}
+	line := strings.TrimSuffix(lines[d.Line-1], "\r")
+	before := []rune(line[:min(d.Column-1, len(line))])
+	after := []rune(line[min(d.Column-1, len(line)):])
+	if len(before)+len(after) > maxExcerpt {
+		if len(before) > excerptBefore {
+			before = append([]rune("…"), before[len(before)-excerptBefore+1:]...)
+		}
+		if rest := maxExcerpt - len(before); len(after) > rest {
+			after = append(slices.Clone(after[:rest-1]), '…')
+		}
+	}
+	indent := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, string(before))
+	return string(before) + string(after) + "\n" + indent + "^\n"
+}
+
 // FileDiagnostics lists all problems of some files.
 type FileDiagnostics []FileDiagnostic
 

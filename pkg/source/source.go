@@ -139,6 +139,9 @@ type Factory struct {
 	// Compile validates the properties of t's source and returns its
 	// Subscription. Paths in the diagnostics are relative to the properties.
 	Compile func(properties map[string]any, t Spec) (Subscription, diag.List)
+	// Properties is the CUE schema of the properties. It begins with a comment that describes the
+	// source.
+	Properties string
 	Capabilities
 }
 

@@ -32,6 +32,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/test/reference"
 )
 
@@ -39,8 +40,8 @@ var update = flag.Bool("update", false, "write sources.md and functions.md in do
 
 const root = "../.."
 
-// sourcePackage is the package of a source. Its kind is the constant Type. Its summary
-// follows ": it" in the first paragraph of the package comment.
+// sourcePackage is the package of a source. Its kind is the constant Type. Its summary is the
+// comment at the start of properties.cue.
 type sourcePackage struct {
 	folder, kind, summary string
 }
@@ -59,15 +60,20 @@ func sourcePackages(t *testing.T) []sourcePackage {
 		if err != nil {
 			t.Fatal(err)
 		}
+		properties, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.summary = action.Description(string(properties))
 		for _, source := range sources {
-			parsed, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments|parser.SkipObjectResolution)
+			parsed, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.parse(parsed)
 		}
 		if p.kind == "" || p.summary == "" {
-			t.Errorf("%s: got type %q and summary %q, want a constant Type and a comment \"Package … is the source …: it …\"", p.folder, p.kind, p.summary)
+			t.Errorf("%s: got type %q and summary %q, want a constant Type, and a comment at the start of properties.cue", p.folder, p.kind, p.summary)
 		}
 		all = append(all, p)
 	}
@@ -75,13 +81,8 @@ func sourcePackages(t *testing.T) []sourcePackage {
 	return all
 }
 
-// parse reads the kind and the summary from a file of the package, if it has them.
+// parse reads the kind from a file of the package, if it has it.
 func (p *sourcePackage) parse(file *ast.File) {
-	if first, _, _ := strings.Cut(file.Doc.Text(), "\n\n"); strings.HasPrefix(first, "Package ") {
-		if _, summary, found := strings.Cut(strings.Join(strings.Fields(first), " "), ": it "); found {
-			p.summary = strings.ToUpper(summary[:1]) + summary[1:]
-		}
-	}
 	for _, d := range file.Decls {
 		constants, ok := d.(*ast.GenDecl)
 		if !ok || constants.Tok != token.CONST {

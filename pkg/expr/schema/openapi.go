@@ -186,7 +186,7 @@ func (g *openAPI) object(out map[string]any, v cue.Value, level int) {
 
 // bounds writes the bounds of a number and the pattern of a string into out.
 func bounds(out map[string]any, v cue.Value) {
-	op, args := v.Expr()
+	op, args := cue.Dereference(v).Expr()
 	if op == cue.AndOp {
 		for _, a := range args {
 			bounds(out, a)

@@ -34,6 +34,7 @@ func TestSchema_OpenAPI(t *testing.T) {
 		`a: *1 | int & >=0`:             `{"a":{"default":1,"minimum":0,"type":"integer"}}`,
 		`a: int & >0 & <=9`:             `{"a":{"exclusiveMinimum":true,"maximum":9,"minimum":0,"type":"integer"}} a`,
 		`a: =~"^b"`:                     `{"a":{"pattern":"^b","type":"string"}} a`,
+		"#B: =~\"^b\"\na: #B":           `{"a":{"pattern":"^b","type":"string"}} a`,
 		`a: number | string`:            `{"a":{"anyOf":[{"type":"number"},{"type":"string"}]}} a`,
 		`a: string | null`:              `{"a":{"nullable":true,"type":"string"}} a`,
 		`a: _`:                          `{"a":{}} a`,

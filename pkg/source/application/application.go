@@ -52,12 +52,13 @@ var properties string
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
-		Type:   Type,
-		Kind:   runtimeschema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"},
-		Form:   form(),
-		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
-		State:  nextState,
-		Derive: derive,
+		Type:       Type,
+		Properties: properties,
+		Kind:       runtimeschema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"},
+		Form:       form(),
+		Parse:      func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
+		State:      nextState,
+		Derive:     derive,
 	})
 }
 

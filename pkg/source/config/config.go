@@ -59,6 +59,7 @@ func form() event.Form {
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return source.Factory{
+		Properties:   properties,
 		Capabilities: source.Capabilities{OnChange: true, Status: true, Form: form()},
 		Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 			p, list := parse(s, given, t)

@@ -84,7 +84,7 @@ type Options struct {
 // New returns the factory of this source's properties.
 func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
-	return source.Factory{Capabilities: source.Capabilities{Independent: true, Objectless: true, Form: form()}, Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Properties: properties, Capabilities: source.Capabilities{Independent: true, Objectless: true, Form: form()}, Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		p, diags := parse(s, given)
 		if len(diags) > 0 {
 			return nil, diags

@@ -51,12 +51,13 @@ var properties string
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
-		Type:   Type,
-		Kind:   runtimeschema.GroupVersionKind{Group: "events.k8s.io", Version: "v1", Kind: "Event"},
-		Form:   event.Form{Data: datatype.Of(datatype.Struct).With(map[string]datatype.Type{"count": datatype.Of(datatype.Number)})},
-		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
-		State:  encodeCount,
-		Derive: derive,
+		Type:       Type,
+		Kind:       runtimeschema.GroupVersionKind{Group: "events.k8s.io", Version: "v1", Kind: "Event"},
+		Form:       event.Form{Data: datatype.Of(datatype.Struct).With(map[string]datatype.Type{"count": datatype.Of(datatype.Number)})},
+		Properties: properties,
+		Parse:      func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
+		State:      encodeCount,
+		Derive:     derive,
 	})
 }
 

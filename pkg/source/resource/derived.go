@@ -35,6 +35,8 @@ type DerivedSource struct {
 	Type string
 	// Kind is the kind of the objects.
 	Kind schema.GroupVersionKind
+	// Properties is that of its source.Factory.
+	Properties string
 	// Form is the form of its events.
 	Form event.Form
 	// Parse parses the properties of a trigger. If they are too invalid to select
@@ -67,7 +69,7 @@ type Request struct {
 // NewDerived returns the factory of a derived source.
 func NewDerived(o Options, d DerivedSource) source.Factory {
 	compile := newCompiler(o)
-	return source.Factory{Capabilities: source.Capabilities{Status: true, Kind: d.Kind, Form: d.Form}, Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Properties: d.Properties, Capabilities: source.Capabilities{Status: true, Kind: d.Kind, Form: d.Form}, Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		req, list := d.Parse(properties)
 		if req.Properties == nil {
 			return nil, list

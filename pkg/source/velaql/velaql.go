@@ -102,7 +102,7 @@ func New(o Options) source.Factory {
 		sub.view, diags = o.CompileView(t.TriggerRef, sub.query)
 		return sub, diags
 	}
-	return source.Factory{Compile: compile, Capabilities: source.Capabilities{
+	return source.Factory{Compile: compile, Properties: properties, Capabilities: source.Capabilities{
 		Status: true, Objectless: true, EvaluatesCUE: true,
 		Form: event.Form{Data: datatype.Object(map[string]datatype.Type{"view": datatype.Of(datatype.String), "result": datatype.Of(datatype.Any)})},
 	}}

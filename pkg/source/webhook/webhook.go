@@ -147,7 +147,7 @@ func New(o Options) source.Factory {
 		sns:      newSNSVerifier(o.Fetch, o.Clock),
 		oidc:     newOIDCVerifier(o.Fetch, o.Clock),
 	}
-	return source.Factory{Capabilities: source.Capabilities{Objectless: true, Form: event.Form{Data: dataType()}}, Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Properties: properties, Capabilities: source.Capabilities{Objectless: true, Form: event.Form{Data: dataType()}}, Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		h, diags := parse(s, given, t.TriggerRef, by)
 		if len(diags) > 0 {
 			return nil, diags
