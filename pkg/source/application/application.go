@@ -49,7 +49,7 @@ var properties string
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
-		Type: Type,
+		Type:       Type,
 		Properties: properties,
 		Form: event.Form{Nested: map[string][]string{"changes": {
 			phaseChanged, workflowFinished, workflowFailed, revisionMade, componentUnhealthy, componentHealthy,

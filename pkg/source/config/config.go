@@ -46,7 +46,7 @@ var properties string
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return source.Factory{
-		Properties: properties,
+		Properties:   properties,
 		Capabilities: source.Capabilities{OnChange: true, Status: true, Form: event.Form{Types: []string{event.Create, event.Update, event.Delete, event.Sync}}},
 		Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 			p, list := parse(s, given, t)

@@ -47,11 +47,11 @@ var properties string
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
-		Type:   Type,
+		Type:       Type,
 		Properties: properties,
-		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
-		State:  encodeCount,
-		Derive: derive,
+		Parse:      func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
+		State:      encodeCount,
+		Derive:     derive,
 	})
 }
 

@@ -131,7 +131,7 @@ type Options struct {
 func New(o Options) source.Factory {
 	compile := newCompiler(o)
 	return source.Factory{
-		Properties: properties,
+		Properties:   properties,
 		Capabilities: source.Capabilities{OnChange: true, Status: true, Form: event.Form{Types: []string{event.Create, event.Update, event.Delete, event.Sync}}},
 		Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
 			s, list := compile(properties, t, nil)
