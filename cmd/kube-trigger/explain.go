@@ -102,7 +102,7 @@ func (o output) explanation(e app.Explanation) error {
 		fmt.Fprintf(&b, "TriggerService %s\n", printable.Line(e.TriggerService))
 	}
 	for _, p := range e.Problems {
-		findingText(&b, "  ", p)
+		printFinding(&b, "  ", p)
 	}
 	for _, w := range e.Workers {
 		switch {
@@ -125,13 +125,13 @@ func (o output) explanation(e app.Explanation) error {
 func (o output) explainTrigger(b *strings.Builder, t explain.Trigger) {
 	fmt.Fprintf(b, "Trigger %s (%s): %s\n", printable.Line(t.Name), printable.Line(t.Source), printable.Line(string(t.State)))
 	for _, p := range t.Problems {
-		findingText(b, "  ", p)
+		printFinding(b, "  ", p)
 	}
 	if len(t.IgnoredEvents) > 0 {
 		fmt.Fprintf(b, "  asks for no %s events\n", strings.Join(t.IgnoredEvents, " or "))
 	}
 	if t.NoDecision != nil && (len(t.Problems) == 0 || *t.NoDecision != t.Problems[0]) {
-		findingText(b, "  no decision: ", *t.NoDecision)
+		printFinding(b, "  no decision: ", *t.NoDecision)
 	}
 	for i, d := range t.Decisions {
 		if i == maxExplained {
@@ -157,8 +157,8 @@ func (o output) explainTrigger(b *strings.Builder, t explain.Trigger) {
 	}
 }
 
-// finding prints what keeps a trigger from acting.
-func findingText(b *strings.Builder, prefix string, f explain.Finding) {
+// printFinding prints what keeps a trigger from acting.
+func printFinding(b *strings.Builder, prefix string, f explain.Finding) {
 	fmt.Fprintf(b, "%s%s", prefix, printable.Line(f.Reason))
 	if f.Message != "" {
 		fmt.Fprintf(b, ": %s", printable.Line(f.Message))

@@ -80,7 +80,8 @@ func command(program string) *cobra.Command {
 		Short: "When something happens, decide, then act",
 		Long: `When something happens, decide, then act: kube-trigger runs actions for events of a Kubernetes cluster,
 of schedules and of webhooks. Without a command it is run.`,
-		Example: `  # Check a trigger and run it.
+		Example: `  # Write a first trigger, check it and run it.
+  kube-trigger init trigger --source resource-watcher --kind ConfigMap --action log -o trigger.yaml
   kube-trigger vet -f trigger.yaml
   kube-trigger run -c trigger.yaml`,
 		SilenceErrors: true,
@@ -102,6 +103,7 @@ of schedules and of webhooks. Without a command it is run.`,
 		listCommand(),
 		showCommand(),
 		schemaCommand(),
+		initCommand(),
 		defCommand(),
 		explainCommand(),
 		deadLettersCommand(),
