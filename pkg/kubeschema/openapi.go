@@ -50,9 +50,14 @@ func (s *Schemas) Read(text []byte) (kinds int, err error) {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
 	for {
 		var d document
-		if err := decoder.Decode(&d); errors.Is(err, io.EOF) {
+		err := decoder.Decode(&d)
+		var mismatch *json.UnmarshalTypeError
+		switch {
+		case errors.Is(err, io.EOF):
 			return kinds, nil
-		} else if err != nil {
+		case errors.As(err, &mismatch):
+			return kinds, fmt.Errorf("neither a CustomResourceDefinition nor a document of OpenAPI v3: %s must not be of the type %s", mismatch.Field, mismatch.Value)
+		case err != nil:
 			return kinds, fmt.Errorf("neither a CustomResourceDefinition nor a document of OpenAPI v3: %w", err)
 		}
 		for kind, root := range d.roots() {
