@@ -16,7 +16,11 @@ limitations under the License.
 
 package action
 
-import "github.com/kubevela/kube-trigger/pkg/action/provider"
+import (
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+)
 
 // journal records the successful provider calls of one event, so that a retry returns
 // their recorded results and executes only the calls that failed: an action that
@@ -28,6 +32,8 @@ type journal struct {
 	results map[string]map[string]any
 	// scope is shared by the calls; nil for views.
 	scope *provider.Scope
+	// waitingSince is when the step began to wait for a condition; zero if it does not.
+	waitingSince time.Time
 	// effects is the number of calls that could change or send something.
 	effects int
 }
@@ -36,6 +42,9 @@ func (j *journal) get(key string) (map[string]any, bool) {
 	result, ok := j.results[key]
 	return result, ok
 }
+
+// waits reports whether an earlier run ended because a condition was not met.
+func (j *journal) waits() bool { return !j.waitingSince.IsZero() }
 
 func (j *journal) put(key string, result map[string]any) {
 	if j.results == nil {

@@ -56,7 +56,7 @@ func (r *Action) Start(results map[string]any, shared *sync.Map) (run func(ctx c
 		}
 		result, err := r.run(redact.NewContext(ctx, secrets), ev, results, j)
 		if err != nil {
-			return nil, secrets.Error(err)
+			return nil, r.waiting(secrets.Error(err), j)
 		}
 		if reason := j.scope.Unchanged(j.effects); reason != "" && r.template.hasEffect {
 			return event.Unchanged{Reason: reason, Result: result}, nil
