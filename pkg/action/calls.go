@@ -35,7 +35,7 @@ const maxCalls = 1000
 // execute returns the recorded result of call from the journal, or executes it.
 func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
 	key := call.Path + " " + objectKey(call)
-	if result, ok := r.journal.get(key); ok && (!r.journal.waits() || !provider.IsRepeatable(call)) {
+	if result, ok := r.journal.get(key); ok && (!r.journal.stale() || !provider.IsRepeatable(call)) {
 		return r.again(ctx, call, key, result)
 	}
 	tracked := evaluationOf(ctx)
@@ -58,6 +58,12 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	}
 	if !provider.IsRead(call) && !provider.HasFailed(result) {
 		r.journal.put(key, result)
+		if r.journal.save != nil && provider.HasEffect(call) && !provider.IsRepeatable(call) {
+			r.journal.keep(key, provider.ReturnsSecret(call))
+			if err := r.journal.save(ctx); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return result, nil
 }
@@ -65,7 +71,7 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 // again returns the result of a call that an earlier run has made. If the step waits, it has
 // what the object that the call wrote is now.
 func (r *resolution) again(ctx context.Context, call provider.Call, key string, result provider.Result) (provider.Result, error) {
-	if !r.journal.waits() {
+	if !r.journal.stale() {
 		return result, nil
 	}
 	tracked := evaluationOf(ctx)

@@ -18,6 +18,7 @@ package action
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -118,12 +119,18 @@ func applicationIn(data map[string]any) (application, bool) {
 }
 
 // waiting returns err as an error of a step that waits, if it is one: a condition was not met.
-func (r *Action) waiting(err error, j *journal) error {
+func (r *Action) waiting(ctx context.Context, err error, j *journal) error {
 	if unmet := (*provider.WaitError)(nil); r.template.step == nil || !errors.As(err, &unmet) {
 		return err
 	}
-	if !j.waits() {
+	begins := !j.waits()
+	if begins {
 		j.waitingSince = time.Now()
+	}
+	if j.save != nil && (begins || j.unsaved) {
+		if err := j.save(ctx); err != nil {
+			return err
+		}
 	}
 	return &waitingError{err, j.waitingSince}
 }

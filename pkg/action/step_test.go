@@ -17,6 +17,7 @@ limitations under the License.
 package action_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -332,5 +333,112 @@ wait: builtin.#ConditionalWait & {$params: {continue: false, message: "later"}}`
 	var waiting interface{ WaitingSince() time.Time }
 	if err == nil || err.Error() != "wait (builtin.wait): later" || errors.As(err, &waiting) || action.IsTerminal(err) {
 		t.Errorf("error %v, want one that is retried", err)
+	}
+}
+
+// fakeProgress is a Progress in memory.
+type fakeProgress map[string][]byte
+
+func (p fakeProgress) Load(_ context.Context, key string) ([]byte, error) { return p[key], nil }
+
+func (p fakeProgress) Save(_ context.Context, key string, data []byte, _ time.Time) error {
+	p[key] = data
+	return nil
+}
+
+func (p fakeProgress) Delete(_ context.Context, prefix string) error {
+	maps.DeleteFunc(p, func(key string, _ []byte) bool { return strings.HasPrefix(key, prefix) })
+	return nil
+}
+
+// TestRun_StepResumes: another process goes on where one has ended. What is stored has no values
+// of Secrets, and of objects only what identifies them.
+func TestRun_StepResumes(t *testing.T) {
+	const canary = "canary-4711"
+	tmpl, problems := action.Parse("step/x", `import ("vela/http", "vela/kube", "vela/builtin")
+read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "token", namespace: "ns"}}}
+post: http.#HTTPPost & {$params: {url: "http://a", request: body: read.$returns.value.data.token}}
+echo: http.#HTTPPost & {$params: {url: "http://b", request: body: "\(post.$returns.statusCode)"}}
+job: kube.#Apply & {$params: resource: {apiVersion: "batch/v1", kind: "Job", metadata: {name: "j", namespace: "ns"}, spec: note: read.$returns.value.data.token}}
+wait: builtin.#ConditionalWait & {$params: continue: job.$returns.status.succeeded == 1}
+outputs: {status: post.$returns.statusCode, done: job.$returns.status.succeeded}
+parameter: a?: string
+`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var succeeded any
+	builtin := provider.New(provider.Options{})
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
+		switch {
+		case c.Provider == "builtin":
+			return builtin.Execute(t.Context(), c)
+		case c.Do == "read":
+			return provider.Result{"$returns": map[string]any{"value": map[string]any{"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"token": canary}}}}, nil
+		case c.Provider == "http":
+			return provider.Result{"$returns": map[string]any{"statusCode": int64(202), "body": "you sent " + canary}}, nil
+		}
+		job := map[string]any{
+			"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "j", "namespace": "ns"}, "spec": map[string]any{"note": canary},
+		}
+		if succeeded != nil {
+			job["status"] = map[string]any{"succeeded": succeeded}
+		}
+		return provider.Result{"$returns": job}, nil
+	}}
+	progress := fakeProgress{}
+	start := func(properties map[string]any) (*action.Action, func() (any, error)) {
+		t.Helper()
+		a, problems := tmpl.Compile(action.Options{Executor: s, Progress: progress, EvaluateResult: true, Properties: properties})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		run := a.Start(nil, nil)
+		return a, func() (any, error) {
+			s.calls = nil
+			return run(t.Context(), event.Event{ID: "1"})
+		}
+	}
+	_, run := start(nil)
+	_, err := run()
+	first, ok := err.(interface{ WaitingSince() time.Time })
+	if !ok {
+		t.Fatalf("error %v, want that the step waits", err)
+	}
+	if len(progress) != 1 {
+		t.Fatalf("%d values, want one", len(progress))
+	}
+	for _, data := range progress {
+		if text := string(data); strings.Contains(text, canary) || strings.Contains(text, "spec") || !strings.Contains(text, "202") {
+			t.Errorf("stored: %s", text)
+		}
+	}
+
+	succeeded = int64(1)
+	a, run := start(nil)
+	got, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "read job wait"; strings.Join(s.paths(), " ") != want {
+		t.Errorf("calls %v, want %s", s.paths(), want)
+	}
+	if diff := cmp.Diff(any(map[string]any{"status": int64(202), "done": int64(1)}), got); diff != "" {
+		t.Error(diff)
+	}
+
+	succeeded = nil
+	_, run = start(nil)
+	_, err = run()
+	if again, ok := err.(interface{ WaitingSince() time.Time }); !ok || !again.WaitingSince().Equal(first.WaitingSince()) {
+		t.Errorf("error %v, want that the step waits since %s", err, first.WaitingSince())
+	}
+	_, run = start(map[string]any{"a": "changed"})
+	if _, err = run(); len(s.calls) != 5 {
+		t.Errorf("with other properties: calls %v, %v, want all", s.paths(), err)
+	}
+	a.Forget(t.Context(), event.Event{ID: "1"})
+	if len(progress) > 0 {
+		t.Errorf("progress %v, want none once it is forgotten", progress)
 	}
 }

@@ -17,6 +17,7 @@ limitations under the License.
 package trigger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,12 +62,13 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	list = r.checkResults(func(string, []string) string { return "there are no earlier actions" })
+	o.WaitLimit = cmp.Or(limit, engine.DefaultWaitLimit)
 	a, problems := c.compile(r, o)
 	if list = append(list, problems...); len(list) > 0 {
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	return compiledActions{
-		steps: []engine.Step{{Start: a.Start, WaitLimit: limit}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix("action"),
+		steps: []engine.Step{{Start: a.Start, Forget: a.Forget, WaitLimit: limit}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix("action"),
 		byCUE: a.ByCUE().WithPrefix("action"),
 	}, nil
 }
@@ -96,12 +98,13 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 		if r.template != nil {
 			names.templates[i] = r.template
 			problems = append(problems, r.checkResults(func(name string, fields []string) string { return names.check(i, name, fields) })...)
+			o.WaitLimit = cmp.Or(limit, engine.DefaultWaitLimit)
 			o.StepName, o.EvaluateResult = s.Name, s.Name != "" && i < len(spec.Actions)-1
 			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
 				out.old = out.old.Union(oldDependencies(a.ContextFields()))
 				out.steps = append(out.steps, engine.Step{
-					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue, WaitLimit: limit,
+					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Forget: a.Forget, Optional: s.OnFailure == v1alpha1.OnFailureContinue, WaitLimit: limit,
 				})
 				out.warnings = append(out.warnings, r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix(path)...)
 				out.byCUE = append(out.byCUE, a.ByCUE().WithPrefix(path)...)

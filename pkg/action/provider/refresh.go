@@ -57,6 +57,27 @@ func Refresh(ctx context.Context, x Executor, call Call, result Result) (Result,
 	return fields, nil
 }
 
+// Identity returns a result with only what identifies the object that the call wrote; false if
+// the call wrote none. Refresh reads the object again.
+func Identity(result Result) (Result, bool) {
+	_, object, set := writtenObject(result)
+	if object == nil {
+		return nil, false
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	kept := map[string]any{
+		"apiVersion": object["apiVersion"], "kind": object["kind"],
+		"metadata": map[string]any{"name": metadata["name"], "namespace": str(metadata, "namespace")},
+	}
+	if set != "" {
+		kept = map[string]any{set: kept}
+	}
+	if _, ok := result["$returns"]; ok {
+		return Result{"$returns": kept}, true
+	}
+	return kept, true
+}
+
 // writtenObject returns the fields of a result and the object in them that was written: the
 // field set or, if it is empty, all fields. It is nil if there is none.
 func writtenObject(result Result) (fields, object map[string]any, set string) {
