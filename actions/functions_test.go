@@ -122,6 +122,10 @@ func functionCalls() map[string]functionCall {
 		"vela/op.#ListConfig":      {fields: `template: "none", namespace: "NAMESPACE"`},
 		"vela/op.#DeleteConfig":    {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
 
+		"vela/op.#DingTalk": {fields: `dingUrl: "SERVER", message: a: "b"`},
+		"vela/op.#Lark":     {fields: `larkUrl: "SERVER", message: a: "b"`},
+		"vela/op.#Slack":    {fields: `slackUrl: "SERVER", message: text: "b"`},
+
 		"vela/ql.#ListResourcesInApp":      {fields: `$params: ` + anApp},
 		"vela/ql.#ListAppliedResources":    {fields: `$params: ` + anApp},
 		"vela/ql.#GetApplicationTree":      {fields: `$params: ` + anApp},
@@ -165,6 +169,13 @@ func TestFunctions(t *testing.T) {
 	e.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
 	for _, name := range []string{"settings", "doomed"} {
 		e.create(t, "v1", "ConfigMap", name, nil)
+	}
+	for _, name := range []string{
+		"ApplyApplication", "ApplyApplicationInParallel", "ApplyComponent", "RenderComponent", "ApplyComponentRemaining", "ApplyRemaining",
+		"Load", "LoadInOrder", "LoadPolicies", "ApplyEnvBindApp", "Deploy", "GetPlacementsFromTopologyPolicies", "MakePlacementDecisions",
+		"PatchApplication", "DeployCloudResource", "ShareCloudResource",
+	} {
+		calls["vela/op.#"+name] = functionCall{err: cannot + "cannot render an Application", refused: true}
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()

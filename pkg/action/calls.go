@@ -35,8 +35,8 @@ const maxCalls = 1000
 // execute returns the recorded result of call from the journal, or executes it.
 func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
 	key := call.Path + " " + objectKey(call)
-	if result, ok := r.journal.get(key); ok {
-		return result, nil
+	if result, ok := r.journal.get(key); ok && (!r.journal.stale() || !provider.IsRepeatable(call)) {
+		return r.again(ctx, call, key, result)
 	}
 	tracked := evaluationOf(ctx)
 	tracked.pause()
@@ -58,7 +58,32 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	}
 	if !provider.IsRead(call) && !provider.HasFailed(result) {
 		r.journal.put(key, result)
+		if r.journal.save != nil && provider.HasEffect(call) && !provider.IsRepeatable(call) {
+			r.journal.keep(key, provider.ReturnsSecret(call))
+			if err := r.journal.save(ctx); err != nil {
+				return nil, err
+			}
+		}
 	}
+	return result, nil
+}
+
+// again returns the result of a call that an earlier run has made. If the step waits, it has
+// what the object that the call wrote is now.
+func (r *resolution) again(ctx context.Context, call provider.Call, key string, result provider.Result) (provider.Result, error) {
+	if !r.journal.stale() {
+		return result, nil
+	}
+	tracked := evaluationOf(ctx)
+	tracked.pause()
+	defer tracked.resume()
+	result, err := provider.Refresh(ctx, r.runner.options.Executor, call, result)
+	if err != nil {
+		return nil, err
+	}
+	_, secrets := redact.Begin(ctx)
+	secrets.AddSecrets(map[string]any(result))
+	r.journal.put(key, result)
 	return result, nil
 }
 
@@ -160,6 +185,9 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	if err != nil {
 		err = r.evaluationError(allErrors(params, err))
 		if incomplete(params) {
+			if r.runner.template.step != nil && provider.IsWait(*call) && r.blocked == nil {
+				return call, nil // as in a workflow, it waits for what is absent
+			}
 			if r.blocked == nil {
 				r.blocked = err
 			}

@@ -18,6 +18,7 @@ package action
 
 import (
 	"slices"
+	"time"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -44,6 +45,10 @@ type Options struct {
 	// depend on the event; nil for none.
 	Properties map[string]any
 	Computed   *expr.Computed
+	// Progress keeps what the action has done while it waits for a condition, which only steps
+	// of workflows do; nil if a restart forgets it. WaitLimit is how long it may wait.
+	Progress  Progress
+	WaitLimit time.Duration
 	// Executor executes the provider calls.
 	Executor provider.Executor
 	// Evaluators is the number of compiled copies to keep. Defaults to

@@ -16,7 +16,12 @@ limitations under the License.
 
 package action
 
-import "github.com/kubevela/kube-trigger/pkg/action/provider"
+import (
+	"context"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+)
 
 // journal records the successful provider calls of one event, so that a retry returns
 // their recorded results and executes only the calls that failed: an action that
@@ -28,6 +33,15 @@ type journal struct {
 	results map[string]map[string]any
 	// scope is shared by the calls; nil for views.
 	scope *provider.Scope
+	// waitingSince is when the step began to wait for a condition; zero if it does not.
+	waitingSince time.Time
+	// save stores the journal; nil if it is in memory alone. unsaved is set if that failed.
+	save    func(ctx context.Context) error
+	unsaved bool
+	// kept are the calls whose results are stored, and whether these are those of a Secret.
+	kept map[string]bool
+	// resumed is set if the journal is that of an earlier process.
+	resumed bool
 	// effects is the number of calls that could change or send something.
 	effects int
 }
@@ -35,6 +49,20 @@ type journal struct {
 func (j *journal) get(key string) (map[string]any, bool) {
 	result, ok := j.results[key]
 	return result, ok
+}
+
+// waits reports whether an earlier run ended because a condition was not met.
+func (j *journal) waits() bool { return !j.waitingSince.IsZero() }
+
+// stale reports whether objects that earlier runs wrote or read may have changed since.
+func (j *journal) stale() bool { return j.waits() || j.resumed }
+
+// keep has the result of a call stored. secret is set if its values may be those of a Secret.
+func (j *journal) keep(key string, secret bool) {
+	if j.kept == nil {
+		j.kept = map[string]bool{}
+	}
+	j.kept[key] = secret
 }
 
 func (j *journal) put(key string, result map[string]any) {

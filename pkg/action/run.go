@@ -50,13 +50,17 @@ func (r *Action) Start(results map[string]any, shared *sync.Map) (run func(ctx c
 	id := fmt.Sprintf("%s %d", r.options.Trigger, j.step)
 	return func(ctx context.Context, ev event.Event) (any, error) {
 		if secrets == nil {
+			if err := r.loadProgress(ctx, ev, j); err != nil {
+				return nil, err
+			}
 			secrets, j.scope = sharedSecrets(ev, shared), provider.NewScope(ev, id)
 		} else {
 			secrets.AddSecrets(ev.Data) // it may have been read again
 		}
-		result, err := r.run(redact.NewContext(ctx, secrets), ev, results, j)
+		ctx = redact.NewContext(ctx, secrets)
+		result, err := r.run(ctx, ev, results, j)
 		if err != nil {
-			return nil, secrets.Error(err)
+			return nil, r.waiting(ctx, secrets.Error(err), j)
 		}
 		if reason := j.scope.Unchanged(j.effects); reason != "" && r.template.hasEffect {
 			return event.Unchanged{Reason: reason, Result: result}, nil

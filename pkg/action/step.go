@@ -18,13 +18,17 @@ package action
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"cuelang.org/go/cue/ast"
 	"github.com/kubevela/workflow/pkg/cue/model"
 
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/name"
@@ -113,6 +117,35 @@ func applicationIn(data map[string]any) (application, bool) {
 	app.publishVersion, _ = annotations[publishVersionAnnotation].(string)
 	return app, app.name != ""
 }
+
+// waiting returns err as an error of a step that waits, if it is one: a condition was not met.
+func (r *Action) waiting(ctx context.Context, err error, j *journal) error {
+	if unmet := (*provider.WaitError)(nil); r.template.step == nil || !errors.As(err, &unmet) {
+		return err
+	}
+	begins := !j.waits()
+	if begins {
+		j.waitingSince = time.Now()
+	}
+	if j.save != nil && (begins || j.unsaved) {
+		if err := j.save(ctx); err != nil {
+			return err
+		}
+	}
+	return &waitingError{err, j.waitingSince}
+}
+
+// waitingError is the error of a step that waits for a condition. The engine runs the step
+// again later.
+type waitingError struct {
+	error
+	since time.Time
+}
+
+func (e *waitingError) Unwrap() error { return e.error }
+
+// WaitingSince returns when the wait began.
+func (e *waitingError) WaitingSince() time.Time { return e.since }
 
 // adaptStep drops the imports that file does not use, which KubeVela tolerates, and adds the
 // field `result`: what the step outputs.

@@ -17,12 +17,17 @@ limitations under the License.
 package action_test
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -185,5 +190,255 @@ func TestRun_StepResult(t *testing.T) {
 				t.Errorf("calls %v, want each once", paths)
 			}
 		})
+	}
+}
+
+// TestRun_StepWaits runs a step again until its condition is met. What it has sent is not sent
+// again; what it reads and the objects that it wrote are read again.
+func TestRun_StepWaits(t *testing.T) {
+	tmpl, problems := action.Parse("step/x", `import "vela/op"
+post: op.#HTTPPost & {url: "http://a"}
+job: op.#Apply & {value: {apiVersion: "batch/v1", kind: "Job", metadata: {name: "j", namespace: "ns"}}}
+get: op.#HTTPGet & {url: "http://b"}
+fail: op.#Steps & {
+	if job.value.status.failed != _|_ {
+		broken: op.#Fail & {message: "the job failed"}
+	}
+}
+wait: op.#ConditionalWait & {continue: job.value.status.succeeded == 1, message: "the job runs"}
+done: op.#HTTPPut & {url: "http://c", request: body: "x"}
+`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var status map[string]any
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
+		switch c.Provider + "." + c.Do {
+		case "op.apply", "kube.get":
+			object := map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "j", "namespace": "ns"}}
+			if status != nil {
+				object["status"] = status
+			}
+			if c.Do == "get" {
+				return provider.Result{"$returns": object}, nil
+			}
+			return provider.Result{"value": object}, nil
+		case "op.wait":
+			return provider.New(provider.Options{}).Execute(t.Context(), c)
+		}
+		return provider.Result{"response": map[string]any{"statusCode": 200, "body": ""}}, nil
+	}}
+	a, problems := tmpl.Compile(action.Options{Executor: s})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	run := a.Start(nil, nil)
+	var since time.Time
+	for _, c := range []struct {
+		name   string
+		status map[string]any
+		calls  string
+		err    string
+	}{
+		{"first", nil, "post.do job.apply get.do wait.wait", "wait (op.wait): the condition is not met yet"},
+		{"again", map[string]any{"active": int64(1)}, "job.get get.do wait.wait", "wait (op.wait): the condition is not met yet"},
+		{"unmet", map[string]any{"succeeded": int64(0)}, "job.get get.do wait.wait", "wait (op.wait): the job runs"},
+		{"met", map[string]any{"succeeded": int64(1)}, "job.get get.do wait.wait done.do", ""},
+	} {
+		status, s.calls = c.status, nil
+		_, err := run(t.Context(), event.Event{ID: "1"})
+		var calls []string
+		for _, call := range s.calls {
+			calls = append(calls, call.Path+"."+call.Do)
+		}
+		if got := strings.Join(calls, " "); got != c.calls {
+			t.Errorf("%s: calls %s, want %s", c.name, got, c.calls)
+		}
+		if c.err == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		waiting, ok := err.(interface{ WaitingSince() time.Time })
+		if !ok || err.Error() != c.err || action.IsTerminal(err) {
+			t.Fatalf("%s: error %v, want one that waits: %s", c.name, err, c.err)
+		}
+		if !since.IsZero() && !waiting.WaitingSince().Equal(since) {
+			t.Errorf("%s: waits since %s, want %s", c.name, waiting.WaitingSince(), since)
+		}
+		since = waiting.WaitingSince()
+	}
+}
+
+// TestRun_StepFails ends a step for good: the template fails it while it waits, or the object
+// that it wrote is deleted.
+func TestRun_StepFails(t *testing.T) {
+	tmpl, problems := action.Parse("step/x", `import ("vela/kube", "vela/builtin")
+job: kube.#Apply & {$params: resource: {apiVersion: "batch/v1", kind: "Job", metadata: {name: "j", namespace: "ns"}}}
+if job.$returns.status.failed != _|_ {
+	fail: builtin.#Fail & {$params: message: "the job failed"}
+}
+wait: builtin.#ConditionalWait & {$params: continue: job.$returns.status.succeeded == 1}
+`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for _, c := range []struct {
+		name   string
+		status map[string]any
+		gone   bool
+		want   string
+	}{
+		{"failed", map[string]any{"failed": int64(1)}, false, "fail (builtin.fail): the job failed"},
+		{"deleted", nil, true, "job (kube.apply): Job j was deleted while the action waited"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			builtin := provider.New(provider.Options{})
+			s := &recorder{answer: func(call provider.Call) (provider.Result, error) {
+				object := map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "j", "namespace": "ns"}}
+				switch {
+				case call.Do == "fail":
+					return nil, &provider.FailedError{Message: "the job failed"}
+				case call.Provider == "builtin":
+					return builtin.Execute(t.Context(), call)
+				case call.Do == "get" && c.gone:
+					return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "jobs"}, "j")
+				case call.Do == "get":
+					object["status"] = c.status
+				}
+				return provider.Result{"$returns": object}, nil
+			}}
+			a, problems := tmpl.Compile(action.Options{Executor: s})
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			run := a.Start(nil, nil)
+			if _, err := run(t.Context(), event.Event{ID: "1"}); err == nil || action.IsTerminal(err) {
+				t.Fatalf("first run: %v, want that it waits", err)
+			}
+			_, err := run(t.Context(), event.Event{ID: "1"})
+			if err == nil || !action.IsTerminal(err) || err.Error() != c.want {
+				t.Errorf("error %v, want the terminal %s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestRun_ActionDoesNotWait: a condition of an ordinary action fails its attempt.
+func TestRun_ActionDoesNotWait(t *testing.T) {
+	a := compile(t, `import "vela/builtin"
+wait: builtin.#ConditionalWait & {$params: {continue: false, message: "later"}}`, nil, provider.New(provider.Options{}))
+	_, err := a.Start(nil, nil)(t.Context(), event.Event{ID: "1"})
+	var waiting interface{ WaitingSince() time.Time }
+	if err == nil || err.Error() != "wait (builtin.wait): later" || errors.As(err, &waiting) || action.IsTerminal(err) {
+		t.Errorf("error %v, want one that is retried", err)
+	}
+}
+
+// fakeProgress is a Progress in memory.
+type fakeProgress map[string][]byte
+
+func (p fakeProgress) Load(_ context.Context, key string) ([]byte, error) { return p[key], nil }
+
+func (p fakeProgress) Save(_ context.Context, key string, data []byte, _ time.Time) error {
+	p[key] = data
+	return nil
+}
+
+func (p fakeProgress) Delete(_ context.Context, prefix string) error {
+	maps.DeleteFunc(p, func(key string, _ []byte) bool { return strings.HasPrefix(key, prefix) })
+	return nil
+}
+
+// TestRun_StepResumes: another process goes on where one has ended. What is stored has no values
+// of Secrets, and of objects only what identifies them.
+func TestRun_StepResumes(t *testing.T) {
+	const canary = "canary-4711"
+	tmpl, problems := action.Parse("step/x", `import ("vela/http", "vela/kube", "vela/builtin")
+read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "token", namespace: "ns"}}}
+post: http.#HTTPPost & {$params: {url: "http://a", request: body: read.$returns.value.data.token}}
+echo: http.#HTTPPost & {$params: {url: "http://b", request: body: "\(post.$returns.statusCode)"}}
+job: kube.#Apply & {$params: resource: {apiVersion: "batch/v1", kind: "Job", metadata: {name: "j", namespace: "ns"}, spec: note: read.$returns.value.data.token}}
+wait: builtin.#ConditionalWait & {$params: continue: job.$returns.status.succeeded == 1}
+outputs: {status: post.$returns.statusCode, done: job.$returns.status.succeeded}
+parameter: a?: string
+`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var succeeded any
+	builtin := provider.New(provider.Options{})
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
+		switch {
+		case c.Provider == "builtin":
+			return builtin.Execute(t.Context(), c)
+		case c.Do == "read":
+			return provider.Result{"$returns": map[string]any{"value": map[string]any{"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"token": canary}}}}, nil
+		case c.Provider == "http":
+			return provider.Result{"$returns": map[string]any{"statusCode": int64(202), "body": "you sent " + canary}}, nil
+		}
+		job := map[string]any{
+			"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "j", "namespace": "ns"}, "spec": map[string]any{"note": canary},
+		}
+		if succeeded != nil {
+			job["status"] = map[string]any{"succeeded": succeeded}
+		}
+		return provider.Result{"$returns": job}, nil
+	}}
+	progress := fakeProgress{}
+	start := func(properties map[string]any) (*action.Action, func() (any, error)) {
+		t.Helper()
+		a, problems := tmpl.Compile(action.Options{Executor: s, Progress: progress, EvaluateResult: true, Properties: properties})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		run := a.Start(nil, nil)
+		return a, func() (any, error) {
+			s.calls = nil
+			return run(t.Context(), event.Event{ID: "1"})
+		}
+	}
+	_, run := start(nil)
+	_, err := run()
+	first, ok := err.(interface{ WaitingSince() time.Time })
+	if !ok {
+		t.Fatalf("error %v, want that the step waits", err)
+	}
+	if len(progress) != 1 {
+		t.Fatalf("%d values, want one", len(progress))
+	}
+	for _, data := range progress {
+		if text := string(data); strings.Contains(text, canary) || strings.Contains(text, "spec") || !strings.Contains(text, "202") {
+			t.Errorf("stored: %s", text)
+		}
+	}
+
+	succeeded = int64(1)
+	a, run := start(nil)
+	got, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "read job wait"; strings.Join(s.paths(), " ") != want {
+		t.Errorf("calls %v, want %s", s.paths(), want)
+	}
+	if diff := cmp.Diff(any(map[string]any{"status": int64(202), "done": int64(1)}), got); diff != "" {
+		t.Error(diff)
+	}
+
+	succeeded = nil
+	_, run = start(nil)
+	_, err = run()
+	if again, ok := err.(interface{ WaitingSince() time.Time }); !ok || !again.WaitingSince().Equal(first.WaitingSince()) {
+		t.Errorf("error %v, want that the step waits since %s", err, first.WaitingSince())
+	}
+	_, run = start(map[string]any{"a": "changed"})
+	if _, err = run(); len(s.calls) != 5 {
+		t.Errorf("with other properties: calls %v, %v, want all", s.paths(), err)
+	}
+	a.Forget(t.Context(), event.Event{ID: "1"})
+	if len(progress) > 0 {
+		t.Errorf("progress %v, want none once it is forgotten", progress)
 	}
 }

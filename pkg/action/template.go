@@ -54,6 +54,8 @@ type Template struct {
 	messages         expr.Messages
 	// resultFields are the fields of the result, if they are known.
 	resultFields expr.ResultFields
+	// waits is set if the template waits for a condition.
+	waits bool
 	// hasEffect is set if the template has calls that can change or send something.
 	hasEffect bool
 	// viewProperties are the properties with the CUE of a view.
@@ -93,7 +95,8 @@ func Parse(name, source string) (*Template, diag.List) {
 		return nil, diagnostics(err)
 	}
 	fields.checkCalls()
-	t.hasEffect, t.handlesErr, t.dataFields = hasEffect(file, functionAt), expr.FindErrHandlers(file), expr.DataFields(file)
+	t.hasEffect, t.waits = hasEffect(file, functionAt), waitsForCondition(file, functionAt)
+	t.handlesErr, t.dataFields = expr.FindErrHandlers(file), expr.DataFields(file)
 	t.resultReferences, t.resultFields = expr.ResultReferences(file), expr.ResultFieldsOf(file)
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
 		return nil, problems

@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/crashguard"
@@ -64,6 +65,8 @@ type clients struct {
 	// newExecutor returns the executor of a trigger's calls. Defaults to one that executes
 	// them with the clients.
 	newExecutor func(event.TriggerRef) provider.Executor
+	// progress returns what keeps the progress of a trigger's actions; nil without a store.
+	progress func(event.TriggerRef) action.Progress
 	// scheme has the kinds of a store in the cluster.
 	scheme *runtime.Scheme
 }

@@ -76,7 +76,7 @@ func fetchWith(c *egress.Client) webhook.FetchFunc {
 func (c *clients) compiler(templates map[string]trigger.Template) trigger.Compiler {
 	return trigger.Compiler{
 		Sources: c.sources(), Actions: templates,
-		Executor: c.executor, LoopDetector: c.loopDetector, CrashTracker: c.crashTracker,
+		Executor: c.executor, LoopDetector: c.loopDetector, CrashTracker: c.crashTracker, Progress: c.progress,
 	}
 }
 

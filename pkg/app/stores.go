@@ -168,6 +168,7 @@ func (s stores) configureSources(c *clients) {
 	c.velaql.Checkpoints, c.velaql.Saver = checkpoints, s.saver
 	c.webhook.Queue, c.webhook.Checkpoints, c.webhook.Saver = s.store.Queue(), checkpoints, s.saver
 	c.webhook.DeadLetters = s.store.DeadLetters()
+	c.progress = newProgress(s.store)
 }
 
 // deadLetters returns the store of dead letters; nil for none.
@@ -178,7 +179,8 @@ func (s stores) deadLetters() engine.DeadLetters {
 	return s.store.DeadLetters()
 }
 
-// prune deletes the checkpoints and queued events of sources that no trigger uses. It
+// prune deletes the checkpoints and queued events of sources that no trigger uses, and the
+// progress of other triggers' actions. It
 // keeps those of source types that this version does not have.
 func (s stores) prune(ctx context.Context, triggers []engine.Trigger, sources source.Registry) error {
 	if s.store == nil {
@@ -186,6 +188,9 @@ func (s stores) prune(ctx context.Context, triggers []engine.Trigger, sources so
 	}
 	used := subscriptions(triggers)
 	return store.Prune(ctx, s.store, func(name string) bool {
+		if store.IsProgress(name) {
+			return slices.ContainsFunc(triggers, func(t engine.Trigger) bool { return store.ProgressName(t.TriggerRef) == name })
+		}
 		if _, ok := sources[checkpointType(name)]; !ok {
 			return true
 		}

@@ -41,8 +41,15 @@ type Step struct {
 	Title string
 	// Optional is set if the next step runs although this one failed permanently.
 	Optional bool
+	// Forget is called when an event that the step has begun ends as a dead letter; nil for
+	// nothing to forget.
+	Forget func(ctx context.Context, ev event.Event)
+	// WaitLimit is how long the step may wait for a condition. Defaults to DefaultWaitLimit.
+	WaitLimit time.Duration
 	// Start begins the handling of an event and returns the function that runs it. run
-	// is called until it succeeds; calls that have succeeded are not repeated. It does
+	// is called until it succeeds; calls that have succeeded are not repeated. An error with
+	// the method WaitingSince says that the step waits for a condition: run is called again
+	// later, which is no retry. It does
 	// not keep ev, the event. results are those of earlier steps, by name; nil for a
 	// step without a Title. The result is an event.Unchanged if the step changed nothing.
 	// shared is empty at the first step of an event, and keeps
@@ -73,6 +80,10 @@ type execution struct {
 	run     func(ctx context.Context, ev event.Event) (any, error)
 	results map[string]any
 	shared  sync.Map
+	// waits counts the runs of the current step that ended since its condition was not met,
+	// waitText is the last one's error.
+	waits    int
+	waitText string
 	// changed is set if a step has changed something. unchanged is the reason of the
 	// first one that has not.
 	changed   bool
@@ -105,8 +116,10 @@ func (e *execution) keep(name string, result any) {
 // Handle implements Stage. If an optional step fails permanently, the steps after it
 // run in the same pass.
 func (a *Act) Handle(ctx context.Context, t *Task) Result {
-	if wait := a.rateLimitDelay(t); wait > 0 {
-		return pause(wait)
+	if t.execution == nil || t.execution.waits == 0 { // to look at a condition again is no attempt
+		if wait := a.rateLimitDelay(t); wait > 0 {
+			return pause(wait)
+		}
 	}
 	if res, loaded := t.load(ctx); !loaded {
 		return res
@@ -122,7 +135,19 @@ func (a *Act) Handle(ctx context.Context, t *Task) Result {
 	}
 	for {
 		if res, again := a.tryOnce(ctx, t); !again {
+			if res.outcome == DeadLettered {
+				a.forget(ctx, t)
+			}
 			return res
+		}
+	}
+}
+
+// forget has the steps that have begun forget the event of t.
+func (a *Act) forget(ctx context.Context, t *Task) {
+	for _, s := range a.steps[:t.execution.step+1] {
+		if s.Forget != nil {
+			s.Forget(ctx, *t.Event())
 		}
 	}
 }
@@ -131,6 +156,7 @@ func (a *Act) Handle(ctx context.Context, t *Task) Result {
 func (a *Act) advance(t *Task) bool {
 	e := t.execution
 	e.step, e.run = e.step+1, nil
+	e.waits, e.waitText = 0, ""
 	return e.step < len(a.steps)
 }
 
@@ -153,6 +179,12 @@ func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
 	if t.execution.step != step {
 		made.step = 1 // earlier attempts failed at another step
 		t.setStepAttempts(1)
+	}
+	if waiting := waiter(nil); errors.As(err, &waiting) {
+		if res, waits := a.wait(t, made, h.start, waiting.WaitingSince(), err); waits {
+			return res, false
+		}
+		err = &waitLimitError{a.steps[t.execution.step].waitLimit(), err}
 	}
 	reason, final := reasonOf(err)
 	if !final && made.step > *t.policy().Retry.Limit {

@@ -47,6 +47,9 @@ const (
 	Matched Outcome = "matched"
 	// Succeeded: the action succeeded.
 	Succeeded Outcome = "succeeded"
+	// Waiting: the action waits for a condition, and is run again. It is reported when the
+	// error that says so changes.
+	Waiting Outcome = "waiting"
 	// Failed: an attempt of the action, or to read the event's data again, failed. A
 	// retry follows.
 	Failed Outcome = "failed"
@@ -96,6 +99,8 @@ const (
 	ReasonTimeout = "TimedOut"
 	// ReasonHung: the action does not stop at its timeout.
 	ReasonHung = "Hung"
+	// ReasonWaitLimit: the condition that the action waits for was not met in time.
+	ReasonWaitLimit = "WaitTimedOut"
 	// ReasonTerminal: the action failed with an error that no retry can resolve.
 	ReasonTerminal = "TerminalError"
 	// ReasonExhausted: no retry is left.
@@ -130,14 +135,14 @@ type Decision struct {
 	// Attempt is the number of the action's run, from 1; 0 if the action did not
 	// run.
 	Attempt int
-	// RetryIn is the wait before the next attempt. It is set only for Failed, where it is
-	// 0 while the attempt is still running past its timeout, and for ReasonRateLimited.
+	// RetryIn is the wait before the next attempt. It is set only for Waiting, for Failed, where
+	// it is 0 while the attempt is still running past its timeout, and for ReasonRateLimited.
 	RetryIn time.Duration
 	// Duration is the run time of the filter or of the attempt.
 	Duration time.Duration
 	// Age is the time since the source received the event.
 	Age time.Duration
-	// Err is set for Failed, Skipped and DeadLettered.
+	// Err is set for Waiting, Failed, Skipped and DeadLettered.
 	Err error
 	// Warnings are those of an action that succeeded, such as a value that its message
 	// lacks.
@@ -247,7 +252,7 @@ func (r reporter) contested(t event.TriggerRef, key string, undone int) {
 
 func (r reporter) logDecision(d Decision) {
 	log := r.log
-	if d.Outcome != Succeeded && d.Outcome != Failed && d.Outcome != Skipped && d.Outcome != DeadLettered {
+	if d.Outcome != Succeeded && d.Outcome != Waiting && d.Outcome != Failed && d.Outcome != Skipped && d.Outcome != DeadLettered {
 		log = log.V(1)
 	}
 	if !log.Enabled() && d.Outcome != DeadLettered {
@@ -277,6 +282,8 @@ func (r reporter) logDecision(d Decision) {
 			log = log.WithValues("warnings", d.Warnings)
 		}
 		log.Info("Action succeeded", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
+	case Waiting:
+		log.Info("Action waits", "for", d.Err.Error(), "attempt", d.Attempt, "duration", d.Duration)
 	case Failed:
 		log.Info("Action failed", "reason", d.Reason, "error", d.Err.Error(),
 			"attempt", d.Attempt, "retryIn", d.RetryIn, "duration", d.Duration)

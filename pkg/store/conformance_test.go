@@ -61,6 +61,8 @@ var conformanceTests = map[string]func(t *testing.T, e env){
 	"value-names":           testValueNames,
 	"value-too-large":       testValueTooLarge,
 	"large-values":          testLargeValues,
+	"progress":              testProgress,
+	"progress-limit":        testProgressLimit,
 	"prune":                 testPrune,
 	"delete":                testDelete,
 	"dead-letter":           testDeadLetter,

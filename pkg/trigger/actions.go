@@ -17,11 +17,14 @@ limitations under the License.
 package trigger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
@@ -57,16 +60,18 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 		return c.compileSequence(o, spec)
 	}
 	r, list := c.resolve(spec.Action.Type, spec.Action.Properties, spec.Action.Cue)
-	if len(list) > 0 {
+	limit, problems := waitLimit(spec.Action.Type, spec.Action.Timeout)
+	if list = append(list, problems...); len(list) > 0 {
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	list = r.checkResults(func(string, []string) string { return "there are no earlier actions" })
+	o.WaitLimit = cmp.Or(limit, engine.DefaultWaitLimit)
 	a, problems := c.compile(r, o)
 	if list = append(list, problems...); len(list) > 0 {
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	return compiledActions{
-		steps: []engine.Step{{Start: a.Start}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), resolved: map[string]resolvedAction{"action": r},
+		steps: []engine.Step{{Start: a.Start, Forget: a.Forget, WaitLimit: limit}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), resolved: map[string]resolvedAction{"action": r},
 		byCUE: a.ByCUE().WithPrefix("action"),
 	}, nil
 }
@@ -88,19 +93,22 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 		if first := slices.IndexFunc(spec.Actions, func(o v1alpha1.ActionStep) bool { return o.Name == s.Name }); s.Name != "" && first < i {
 			problems.Add("name", "%q is already used by actions[%d]", s.Name, first)
 		}
+		limit, unlimited := waitLimit(s.Type, s.Timeout)
+		problems = append(problems, unlimited...)
 		if s.OnFailure != "" && s.OnFailure != v1alpha1.OnFailureStop && s.OnFailure != v1alpha1.OnFailureContinue {
 			problems.Add("onFailure", "must be %q or %q, not %q", v1alpha1.OnFailureStop, v1alpha1.OnFailureContinue, s.OnFailure)
 		}
 		if r.template != nil {
 			names.templates[i] = r.template
 			problems = append(problems, r.checkResults(func(name string, fields []string) string { return names.check(i, name, fields) })...)
+			o.WaitLimit = cmp.Or(limit, engine.DefaultWaitLimit)
 			o.StepName, o.EvaluateResult = s.Name, s.Name != "" && i < len(spec.Actions)-1
 			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
 				out.old = out.old.Union(oldDependencies(a.ContextFields()))
 				out.list = append(out.list, Action{path, a})
 				out.steps = append(out.steps, engine.Step{
-					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
+					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Forget: a.Forget, Optional: s.OnFailure == v1alpha1.OnFailureContinue, WaitLimit: limit,
 				})
 				out.resolved[path] = r
 				out.byCUE = append(out.byCUE, a.ByCUE().WithPrefix(path)...)
@@ -112,6 +120,22 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 		return compiledActions{}, list
 	}
 	return out, nil
+}
+
+// waitLimit returns how long an action may wait for its condition; 0 for the default. Only
+// workflow steps wait.
+func waitLimit(actionType string, timeout *metav1.Duration) (time.Duration, diag.List) {
+	var list diag.List
+	if timeout == nil {
+		return 0, list
+	}
+	if _, isStep := workflowstep.Parse(actionType); !isStep {
+		list.Add("timeout", "is for workflow steps (step/NAME), which wait for a condition; the timeout of the trigger limits its actions")
+	}
+	if timeout.Duration <= 0 {
+		list.Add("timeout", "must be longer than 0s, not %s", timeout.Duration)
+	}
+	return timeout.Duration, list
 }
 
 // stepTitle returns the name of an action in errors and decisions.

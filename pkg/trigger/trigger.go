@@ -66,6 +66,9 @@ type Compiler struct {
 	// Application is the one that the TriggerService of the triggers is part of; the zero
 	// value for none.
 	Application event.Application
+	// Progress returns what keeps the progress of a trigger's actions. It may be nil or return
+	// nil for nothing.
+	Progress func(event.TriggerRef) action.Progress
 	// LoopDetector returns the loop detector of a trigger, and CrashTracker the crash
 	// tracker of its filter and actions, whose CUE is text. They may be nil or return
 	// nil for none.
@@ -98,6 +101,9 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	if problems = c.reject("action"); problems == nil {
 		tracker = c.crashTracker(id, spec)
 		o := action.Options{Trigger: of, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker}
+		if c.Progress != nil {
+			o.Progress = c.Progress(id)
+		}
 		if c.Sources[spec.Source.Type].Objectless {
 			o.Objectless = spec.Source.Type
 		}

@@ -17,13 +17,14 @@ limitations under the License.
 package provider
 
 import (
-	"errors"
+	"context"
 
 	"github.com/kubevela/workflow/api/v1alpha1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // step implements the workflow step for `vela/builtin`. An action can fail with a
-// message and wait for a condition; functions that suspend it are refused.
+// message; functions that suspend it are refused.
 type step struct {
 	failed, message string
 }
@@ -33,9 +34,7 @@ func (s *step) Resume(string)  {}
 func (s *step) Terminate(message string) {
 	s.failed = orDefault(message, "the template ended the action")
 }
-func (s *step) Wait(message string) {
-	s.message = orDefault(message, "the condition is not met yet")
-}
+func (s *step) Wait(string)            {}
 func (s *step) Fail(message string)    { s.failed = orDefault(message, "the template failed the action") }
 func (s *step) Message(message string) { s.message = message }
 
@@ -44,14 +43,24 @@ func (s *step) GetStatus() v1alpha1.StepStatus { return v1alpha1.StepStatus{} }
 // toError replaces the error with which a builtin function ends a workflow step by one
 // with the template's message.
 func (s *step) toError(err error) error {
-	switch {
-	case s.failed != "":
+	if s.failed != "" {
 		return &FailedError{Message: s.failed}
-	case s.message != "":
-		return errors.New(s.message)
 	}
 	return err
 }
+
+// waitForCondition returns a WaitError unless the parameter continue is true.
+func waitForCondition(_ context.Context, _ *executor, _ client.Client, call Call) (Result, error) {
+	if met, _ := call.Params["continue"].(bool); met {
+		return Result{}, nil
+	}
+	return nil, &WaitError{Message: orDefault(str(call.Params, "message"), "the condition is not met yet")}
+}
+
+// WaitError is the error of a call whose condition is not met.
+type WaitError struct{ Message string }
+
+func (e *WaitError) Error() string { return e.Message }
 
 // FailedError is a permanent failure of a call, such as one raised by the template. It
 // is not retried.

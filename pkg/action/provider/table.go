@@ -110,6 +110,8 @@ func lookup(call Call) function {
 		return function{run: refuse, refusal: "an action cannot be suspended; start a workflow instead, or wait for an object with kube.#Wait"}
 	case "builtin.var", "op.var":
 		return function{run: refuse, refusal: "an action has no variables; refer to $returns of a call, or to context.results of an earlier action"}
+	case "builtin.wait", "op.wait": // the workflow's would suspend the step
+		return function{run: waitForCondition, read: true, message: true}
 	case "query.view": // views must not be nested
 		return function{run: view, read: true, rights: viewRights}
 	case "config.read", "config.list":
@@ -162,6 +164,16 @@ func Refusal(c Call) string { return lookup(c).refusal }
 func ReturnsSecret(c Call) bool { return lookup(c).secret }
 
 func always(Call) bool { return true }
+
+// IsWait reports whether a call waits for a condition.
+func IsWait(c Call) bool { return c.Do == "wait" && (c.Provider == "builtin" || c.Provider == "op") }
+
+// IsRepeatable reports whether a call is made again when a step waits: it reads, also by a
+// request to another server, so that its result may have changed.
+func IsRepeatable(c Call) bool {
+	f := lookup(c)
+	return f.read || f.external && f.inViews != nil && f.inViews(c)
+}
 
 // isSafe reports whether a request has no side effects.
 func isSafe(c Call) bool {

@@ -193,6 +193,9 @@ type Action struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	Cue string `json:"cue,omitempty"`
+	// Timeout limits how long a workflow step waits for its condition. Defaults to 10m.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
 // ActionStep is one of several actions.
@@ -215,6 +218,9 @@ type ActionStep struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	Cue string `json:"cue,omitempty"`
+	// Timeout limits how long a workflow step waits for its condition. Defaults to 10m.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// OnFailure is the reaction to an action that failed and has no retry left:
 	// "stop" stores the event as a dead letter, "continue" runs the next action.
 	// Defaults to "stop".
