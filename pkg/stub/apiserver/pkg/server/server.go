@@ -1,0 +1,27 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package server stands in for the package of this name in k8s.io/apiserver.
+// github.com/kubevela/pkg/util/singleton refers to its types, and kube-trigger never uses
+// them: the API server that they are part of would be linked, with its etcd client, its
+// admission plugins and its tracing.
+package server
+
+// Config is the configuration of an API server.
+type Config struct{}
+
+// RecommendedConfig is a Config.
+type RecommendedConfig struct{ Config }
