@@ -17,6 +17,8 @@ limitations under the License.
 package cron
 
 import (
+	"time"
+
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -40,6 +42,9 @@ func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() 
 
 // Warnings implements source.Warner.
 func (s subscription) Warnings() diag.List { return s.warnings }
+
+// Tick implements source.Ticker.
+func (s subscription) Tick(now time.Time) event.Event { return s.event(now, now) }
 
 // Watch implements source.Subscription. A schedule watches no objects.
 func (subscription) Watch() *source.Watch { return nil }
