@@ -82,7 +82,7 @@ func command() *cobra.Command {
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(run, validateCommand(), defCommand(), deadLettersCommand(), explainCommand(), fireCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
+	root.AddCommand(run, validateCommand(), defCommand(), deadLettersCommand(), explainCommand(), fireCommand(), getCommand(), topCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
 	root.SetFlagErrorFunc(flagError) // subcommands inherit it
 	return root
 }
