@@ -142,8 +142,12 @@ func (o output) explainTrigger(b *strings.Builder, t explain.Trigger) {
 		if d.Event.Cluster != "" {
 			cluster = " in " + d.Event.Cluster
 		}
-		fmt.Fprintf(b, "  %s ago  %s of %s%s: %s\n", o.now.Sub(d.Time).Round(time.Second),
-			printable.Line(d.Event.Type), printable.Line(d.Event.Key), printable.Line(cluster), printable.Line(d.Text))
+		fired := ""
+		if d.Event.Fired {
+			fired = ", fired by hand"
+		}
+		fmt.Fprintf(b, "  %s ago  %s of %s%s%s: %s\n", o.now.Sub(d.Time).Round(time.Second),
+			printable.Line(d.Event.Type), printable.Line(d.Event.Key), printable.Line(cluster), fired, printable.Line(d.Text))
 		if d.Now != "" {
 			fmt.Fprintf(b, "      now: %s = %s\n", printable.Line(d.Path), printable.Line(d.Now))
 		}

@@ -128,7 +128,7 @@ func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s
 		return InvalidError{err}
 	}
 	logr.FromContextOrDiscard(ctx).Info("starting", "config", r.Config, "version", r.Version)
-	return s.runWith(ctx, func(ctx context.Context) error { return r.runEngine(ctx, e, c, s) })
+	return s.runWith(ctx, func(ctx context.Context) error { return r.runEngine(ctx, e, triggers, c, s) })
 }
 
 // checkWebhookAddr returns an error if a trigger is a webhook and the address of webhooks
@@ -144,14 +144,14 @@ func (r *runner) checkWebhookAddr(ctx context.Context, triggers []engine.Trigger
 	return l.Close()
 }
 
-// runEngine runs e until ctx ends, and replays dead letters meanwhile.
-func (r *runner) runEngine(ctx context.Context, e *engine.Engine, c clients, s stores) error {
+// runEngine runs e, which has triggers, until ctx ends, and replays dead letters meanwhile.
+func (r *runner) runEngine(ctx context.Context, e *engine.Engine, triggers []engine.Trigger, c clients, s stores) error {
 	r.monitor.setEngine(e)
 	if s.store == nil {
 		return e.Run(ctx)
 	}
 	replayer := replay.Replayer{
-		DeadLetters: s.store.DeadLetters(), Engine: e, Complete: c.refetch,
+		DeadLetters: s.store.DeadLetters(), Engine: e, Complete: c.completer(triggers),
 		Interval: s.replayInterval, Wake: s.replays, Clock: clock.RealClock{},
 	}
 	// The replayer stops after the engine: its events are acknowledged by then.

@@ -254,5 +254,5 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 		defer recordActivity(ctx, e, group)()
 	}
 	log.Info("starting", "generation", config.Service.Generation, "triggers", len(valid), "serviceAccount", w.account, "version", w.Version)
-	return w.runEngine(ctx, e, c, w.stores)
+	return w.runEngine(ctx, e, valid, c, w.stores)
 }

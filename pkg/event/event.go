@@ -83,6 +83,15 @@ func RevisionID(cluster, uid, resourceVersion string) string {
 	return cluster + clusterSeparator + id
 }
 
+// firedPrefix begins the IDs of events that were fired by hand.
+const firedPrefix = "fired:"
+
+// FiredID returns the ID of an event that was fired by hand, by the request id.
+func FiredID(id string) string { return firedPrefix + id }
+
+// Fired reports whether the event was fired by hand.
+func (e Event) Fired() bool { return strings.HasPrefix(e.ID, firedPrefix) }
+
 // TriggerRef identifies a trigger.
 type TriggerRef struct {
 	Name      string

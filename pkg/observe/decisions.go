@@ -107,6 +107,8 @@ type Event struct {
 	Cluster string `json:"cluster,omitempty"`
 	Key     string `json:"key"`
 	ID      string `json:"id"`
+	// Fired is true if the event was fired by hand.
+	Fired bool `json:"fired,omitempty"`
 }
 
 // Recent returns the decisions of a trigger about the events of a key, newest
@@ -139,7 +141,7 @@ func newestFirst(a, b Decision) int {
 func newDecision(service, trigger string, d engine.Decision, describe func(error) string) Decision {
 	out := Decision{
 		Time: d.Time.UTC(), Service: service, Trigger: trigger,
-		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
+		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID, Fired: event.Event{ID: d.Event.ID}.Fired()},
 		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
 		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(), Warnings: d.Warnings,
 	}

@@ -21,6 +21,7 @@ package source
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -103,6 +104,12 @@ type Enumerator interface {
 	// Objects returns a text for each object, such as "ConfigMap settings", which is the
 	// same in all subscriptions of a namespace.
 	Objects() []string
+}
+
+// A Ticker is a Subscription whose events are times.
+type Ticker interface {
+	// Tick returns the event of now.
+	Tick(now time.Time) event.Event
 }
 
 // Watch identifies the objects that a source lists and watches. The trigger's

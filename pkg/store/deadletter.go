@@ -56,6 +56,8 @@ const (
 	OmittedSecret Omission = "secret"
 	// OmittedSize means that the event exceeds the size limit of dead letters.
 	OmittedSize Omission = "too large"
+	// OmittedReference means that the event was fired by hand, by a reference to its object.
+	OmittedReference Omission = "reference"
 )
 
 // DeadLetterList is the result of DeadLetterAdmin.List.

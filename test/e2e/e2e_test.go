@@ -30,6 +30,7 @@ func TestInstallation(t *testing.T) {
 			"EditUnderLoad":                editUnderLoad,
 			"Failover":                     failover,
 			"FailoverTime":                 failoverTime,
+			"Fire":                         fires,
 			"ForeignServiceAccount":        foreignServiceAccount,
 			"ForgedVersion":                forgedVersion,
 			"Identities":                   identities,

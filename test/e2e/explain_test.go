@@ -242,6 +242,8 @@ spec:
 			})
 		}
 	})
+	t.Run("Get", func(t *testing.T) { gets(t, ns, user) })
+	t.Run("Top", func(t *testing.T) { tops(t, ns, user) })
 	for name, s := range all {
 		t.Run(name, func(t *testing.T) {
 			service := "main"

@@ -19,8 +19,15 @@ package policies
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -37,12 +44,12 @@ func (e env) triggerEvents(t *testing.T) {
 	for _, user := range []string{tenant, account(ns, "kube-trigger"), account(other, "kube-trigger-worker")} {
 		e.bind(t, ns, user, "cluster-admin")
 	}
-	client := cluster.ClientOptions{Config: e.User(worker)}
-	leader, err := cluster.Elect(t.Context(), cluster.ElectionOptions{Client: client, Namespace: ns, Name: "kube-trigger", Identity: "worker"})
+	options := cluster.ClientOptions{Config: e.User(worker)}
+	leader, err := cluster.Elect(t.Context(), cluster.ElectionOptions{Client: options, Namespace: ns, Name: "kube-trigger", Identity: "worker"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := cluster.Open(t.Context(), cluster.Options{Client: client, Namespace: ns, Owner: "main", Leader: leader})
+	s, err := cluster.Open(t.Context(), cluster.Options{Client: options, Namespace: ns, Owner: "main", Leader: leader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +111,78 @@ spec: {event: {source: webhook, id: "3"}}`
 	if err := e.client(t, tenant).Delete(t.Context(), tc); err != nil {
 		t.Errorf("delete a TriggerCheckpoint: got %v, want no error", err)
 	}
+	e.firing(t, ns)
 	if err := errors.Join(s.Close(), leader.Close()); err != nil {
 		t.Error(err)
 	}
+}
+
+// firing tests that a user with the verb fire on a TriggerService may create a TriggerEvent that
+// refers to an object, and that one which holds an event is refused.
+func (e env) firing(t *testing.T, ns string) {
+	t.Helper()
+	allow := func(user, verbs string) {
+		t.Helper()
+		if err := testcluster.Apply(t.Context(), e.client(t, ""), fmt.Sprintf(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: %[1]s, name: fires-%[2]s}
+rules:
+  - {apiGroups: [standard.oam.dev], resources: [triggerevents], verbs: [create, patch, get]}
+  - {apiGroups: [standard.oam.dev], resources: [triggerservices], resourceNames: [main], verbs: [%[3]s]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: %[1]s, name: fires-%[2]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: fires-%[2]s}
+subjects: [{kind: User, name: %[2]s}]
+`, ns, user, verbs)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allow("bob", "get, fire")
+	allow("carol", "get, update, patch")
+	fire := func(user, owner string) error {
+		d, err := cluster.OpenDeadLetters(cluster.Options{Client: cluster.ClientOptions{Config: e.User(user)}, Namespace: ns, Owner: owner})
+		if err != nil {
+			return err
+		}
+		_, err = d.Fire(t.Context(), event.TriggerRef{Name: "deploy", Namespace: ns}, &v1alpha1.FiredObject{APIVersion: "v1", Kind: "ConfigMap", Namespace: ns, Name: "in"})
+		return err
+	}
+	const needed = "needs the verb fire on its TriggerService"
+	expect(t, needed, func(context.Context) error { return fire("carol", "main") })
+	expect(t, needed, func(context.Context) error { return fire("bob", "other") })
+	if err := fire("bob", "main"); err != nil {
+		t.Errorf("fire: got %v, want no error", err)
+	}
+	const request = `
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerEvent
+metadata: {namespace: NS, name: main-0123, labels: {trigger.oam.dev/store: main, trigger.oam.dev/record: dead-letter, trigger.oam.dev/replay: requested}}
+spec: {event: {source: fire}, trigger: {name: deploy}, fire: {triggerService: main, object: {apiVersion: v1, kind: ConfigMap, namespace: NS, name: in}}}`
+	for _, change := range [][2]string{
+		{"source: fire", "source: webhook"},
+		{"source: fire", "source: fire, data: {a: b}"},
+		{"source: fire", "source: fire, old: {a: b}"},
+		{"source: fire", "source: fire, type: update"},
+		{"source: fire", "source: fire, key: a/b"},
+		{"record: dead-letter", "record: queue"},
+		{"trigger: {name: deploy}", "trigger: {name: deploy}, failure: {reason: TerminalError, attempts: 1}"},
+	} {
+		forged := strings.ReplaceAll(strings.Replace(request, change[0], change[1], 1), "NS", ns)
+		expect(t, "refers to an object, and holds no event", func(ctx context.Context) error { return create(ctx, e.client(t, "bob"), forged) })
+	}
+	if err := create(t.Context(), e.client(t, "bob"), strings.ReplaceAll(request, "NS", ns)); err != nil {
+		t.Errorf("a reference: got %v, want no error", err)
+	}
+}
+
+// create creates the object of a YAML document.
+func create(ctx context.Context, c client.Client, text string) error {
+	o := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
+		return err
+	}
+	return c.Create(ctx, o)
 }

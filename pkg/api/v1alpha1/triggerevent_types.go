@@ -35,8 +35,8 @@ const TriggerEventKind = "TriggerEvent"
 // +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.spec.failure.last`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// TriggerEvent is an event in the store of a worker: a dead letter, or a queued
-// event that is not handled yet.
+// TriggerEvent is an event in the store of a worker: a dead letter, a queued
+// event that is not handled yet, or a request to fire a trigger by hand.
 type TriggerEvent struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -64,6 +64,33 @@ type TriggerEventSpec struct {
 	// Failure is the reason of the dead letter. Queued events have none.
 	// +optional
 	Failure *Failure `json:"failure,omitempty"`
+	// Fire is a request to fire Trigger once by hand. Its user needs the verb "fire" on the
+	// TriggerService. Event has nothing but a source then.
+	// +optional
+	Fire *Fire `json:"fire,omitempty"`
+}
+
+// Fire is a request to fire a trigger by hand.
+type Fire struct {
+	// TriggerService is the name of the TriggerService of the trigger.
+	TriggerService string `json:"triggerService"`
+	// Object refers to the object to handle. The worker reads it. A trigger with a schedule
+	// has none.
+	// +optional
+	Object *FiredObject `json:"object,omitempty"`
+}
+
+// FiredObject refers to an object that a trigger watches.
+type FiredObject struct {
+	// APIVersion of the object.
+	APIVersion string `json:"apiVersion"`
+	// Kind of the object.
+	Kind string `json:"kind"`
+	// Namespace of the object; empty if its kind has none.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// Name of the object.
+	Name string `json:"name"`
 }
 
 // TriggerReference names a trigger.
@@ -123,7 +150,7 @@ type Failure struct {
 	// Last is the start of the last attempt.
 	// +optional
 	Last *metav1.MicroTime `json:"last,omitempty"`
-	// Omitted is "secret" or "too large" if the event's data is only the name of
+	// Omitted is "secret", "too large" or "reference" if the event's data is only the name of
 	// the object. A replay then reads the current object.
 	// +optional
 	Omitted string `json:"omitted,omitempty"`

@@ -53,9 +53,9 @@ type Engine interface {
 type Replayer struct {
 	DeadLetters store.DeadLetters
 	Engine      Engine
-	// Complete returns ev with the current state of its object. It is called for
+	// Complete returns the event of l with the current state of its object. It is called for
 	// events that were stored with the object's name only.
-	Complete func(ctx context.Context, ev event.Event) (event.Event, error)
+	Complete func(ctx context.Context, l store.DeadLetter) (event.Event, error)
 	// Interval is the time between two polls of the store. Wake triggers a poll
 	// at once.
 	Interval time.Duration
@@ -126,7 +126,7 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 	}
 	ev := l.Event
 	if l.Omitted != "" {
-		if ev, err = r.Complete(readCtx, ev); err != nil {
+		if ev, err = r.Complete(readCtx, l); err != nil {
 			return r.markFailed(readCtx, l, err)
 		}
 	}
@@ -145,11 +145,17 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 	return err
 }
 
-// markFailed stores cause as the reason why the dead letter was not replayed.
+// markFailed stores cause as the reason why the dead letter was not replayed. A request to fire a
+// trigger has an ID of its own, and is deleted.
 func (r *Replayer) markFailed(ctx context.Context, l store.DeadLetter, cause error) error {
 	defer r.end(l.ID)
 	l.Reason, l.Error = ReasonFailed, cause.Error()
-	_, err := r.DeadLetters.Put(ctx, l)
+	id, err := r.DeadLetters.Put(ctx, l)
+	if err == nil && id != l.ID {
+		if err = r.DeadLetters.Delete(ctx, l.ID); errors.Is(err, store.ErrNotFound) {
+			err = nil // deleted meanwhile, or evicted
+		}
+	}
 	return err
 }
 

@@ -86,7 +86,8 @@ func (e *env) start() {
 	e.stop()
 	r := &replay.Replayer{
 		DeadLetters: e.store.DeadLetters(), Engine: e, Interval: time.Minute, Wake: e.wake, Clock: e.clock,
-		Complete: func(_ context.Context, ev event.Event) (event.Event, error) {
+		Complete: func(_ context.Context, l store.DeadLetter) (event.Event, error) {
+			ev := l.Event
 			if ev.Key == "gone" {
 				return ev, errors.New("not found")
 			}

@@ -43,6 +43,9 @@ func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() 
 // Warnings implements source.Warner.
 func (s subscription) Warnings() diag.List { return s.warnings }
 
+// Tick implements source.Ticker.
+func (s subscription) Tick(now time.Time) event.Event { return s.event(now, now) }
+
 // Watch implements source.Subscription. A schedule watches no objects.
 func (subscription) Watch() *source.Watch { return nil }
 

@@ -177,6 +177,9 @@ func (d DeadLetters) decode(te *v1alpha1.TriggerEvent) (store.DeadLetter, error)
 	if l.StoredAt, err = time.Parse(time.RFC3339Nano, te.Annotations[orderAnnotation]); err != nil {
 		return store.DeadLetter{}, fmt.Errorf("TriggerEvent %s: annotation %s: %w: %w", te.Name, orderAnnotation, store.ErrDamaged, err)
 	}
+	if te.Spec.Trigger != nil && te.Spec.Fire != nil {
+		return d.decodeFire(te, l)
+	}
 	if te.Spec.Trigger == nil || te.Spec.Failure == nil {
 		return store.DeadLetter{}, fmt.Errorf("TriggerEvent %s: no trigger or failure: %w", te.Name, store.ErrDamaged)
 	}
@@ -188,12 +191,18 @@ func (d DeadLetters) decode(te *v1alpha1.TriggerEvent) (store.DeadLetter, error)
 	l.Reason, l.Error, l.Attempts = failure.Reason, failure.Error, failure.Attempts
 	l.Omitted = store.Omission(failure.Omitted)
 	l.FirstAttempt, l.LastAttempt = fromMicroTime(failure.First), fromMicroTime(failure.Last)
+	l.ReplayRequestedAt, err = replayRequestedAt(te)
+	return l, err
+}
+
+// replayRequestedAt returns when the replay of te was requested; zero if it was not.
+func replayRequestedAt(te *v1alpha1.TriggerEvent) (at time.Time, err error) {
 	if requested := te.Annotations[replayAnnotation]; requested != "" {
-		if l.ReplayRequestedAt, err = time.Parse(time.RFC3339Nano, requested); err != nil {
-			return store.DeadLetter{}, fmt.Errorf("TriggerEvent %s: annotation %s: %w: %w", te.Name, replayAnnotation, store.ErrDamaged, err)
+		if at, err = time.Parse(time.RFC3339Nano, requested); err != nil {
+			return at, fmt.Errorf("TriggerEvent %s: annotation %s: %w: %w", te.Name, replayAnnotation, store.ErrDamaged, err)
 		}
 	}
-	return l, nil
+	return at, nil
 }
 
 // Put implements store.DeadLetters.
