@@ -87,6 +87,8 @@ func command() *cobra.Command {
 		validateCommand(),
 		evalCommand(),
 		testCommand(),
+		recordCommand(),
+		simulateCommand(),
 		rbacCommand(),
 		graphCommand(),
 		defCommand(),
