@@ -76,7 +76,10 @@ const (
 	recordsHeader = 8 + 8 + 4
 )
 
-var checksum = crc32.MakeTable(crc32.Castagnoli)
+// checksum returns the checksum of the content of a frame.
+func checksum(content []byte) uint32 {
+	return crc32.Checksum(content, crc32.MakeTable(crc32.Castagnoli)) // the table is made once
+}
 
 // ErrDamaged means that a journal was changed after it was written.
 var ErrDamaged = errors.New("the journal is damaged")

@@ -152,7 +152,7 @@ func TestJournal_Cut(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := -1
-	for size := range len(whole) {
+	for size := range whole {
 		if size%977 != 0 && size > 200 {
 			continue
 		}
@@ -200,7 +200,7 @@ type sourceOf struct {
 	events []event.Event
 }
 
-func (s sourceOf) Key() string                             { return "key" }
+func (s sourceOf) Key() string                              { return "key" }
 func (s sourceOf) Open([]source.Subscription) source.Source { return s }
 
 func (s sourceOf) Run(ctx context.Context, sink source.Sink) error {
@@ -274,4 +274,3 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
-

@@ -22,7 +22,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"time"
@@ -257,7 +256,7 @@ func (s *segmentReader) next(scan bool) (kind byte, content []byte, err error) {
 		}
 		return kind, content, nil
 	}
-	if crc32.Checksum(content, checksum) != sum {
+	if checksum(content) != sum {
 		if length == rest { // the last frame: its end was not written
 			s.cut = true
 			return 0, nil, io.EOF

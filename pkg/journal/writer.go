@@ -21,7 +21,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -206,7 +205,7 @@ func (w *Writer) flush() error {
 func (w *Writer) write(kind byte, content []byte) error {
 	frame := append(make([]byte, 0, frameHeader+len(content)), kind)
 	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(content)))
-	frame = binary.LittleEndian.AppendUint32(frame, crc32.Checksum(content, checksum))
+	frame = binary.LittleEndian.AppendUint32(frame, checksum(content))
 	n, err := w.file.Write(append(frame, content...))
 	w.size += int64(n)
 	if err != nil {
