@@ -51,6 +51,7 @@ func runFlags(f *pflag.FlagSet, o *app.RunOptions, log *logFlags) {
 	log.add(f)
 	storeFlags(f, &o.StoreOptions)
 	engineFlags(f, o)
+	journalFlags(f, &o.JournalOptions, "journal-size")
 	f.BoolVar(&o.AdoptStore, "adopt-store", o.AdoptStore, "take over a store of another configuration, and drop the events that are not done there")
 	f.StringVar(&o.From, "from", o.From, "resume: continue with the events since the last run; now: skip them")
 	f.StringVar(&o.WorkerNamespace, "worker-namespace", o.WorkerNamespace, "run the TriggerServices of this namespace that the controller has assigned to its worker, in place of a file")

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/journal"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
@@ -64,6 +65,8 @@ type StoreOptions struct {
 // RunOptions configure Run.
 type RunOptions struct {
 	StoreOptions
+	// The journal records the events of the triggers of Config.
+	JournalOptions
 
 	// WorkerNamespace is a namespace whose TriggerServices are run, in place of Config and
 	// TriggerService: those that the controller has assigned to its worker.
@@ -134,21 +137,25 @@ type RunOptions struct {
 	MetricsAuth bool
 	// WebhookAddr is the address of webhooks. It is bound while a trigger has one.
 	WebhookAddr string
+
+	// observers receive what the triggers of Config do. Optional.
+	observers []engine.Observer
 }
 
 // DefaultRunOptions returns the defaults of `kube-trigger run`.
 func DefaultRunOptions() RunOptions {
 	return RunOptions{
-		StoreOptions:  StoreOptions{Store: StoreAuto},
-		Workers:       engine.DefaultConcurrency,
-		QueueSize:     engine.DefaultQueueSize,
-		Timeout:       engine.DefaultTimeout,
-		MaxRetry:      engine.DefaultRetryLimit,
-		RetryDelay:    engine.DefaultBackoffInitial,
-		ShutdownGrace: engine.DefaultShutdownGrace,
-		From:          FromResume,
-		LeaseDuration: cluster.DefaultLeaseDuration,
-		ClusterAccess: string(multicluster.Auto),
-		WebhookAddr:   ":8090",
+		StoreOptions:   StoreOptions{Store: StoreAuto},
+		JournalOptions: JournalOptions{JournalSize: journal.DefaultMaxSize},
+		Workers:        engine.DefaultConcurrency,
+		QueueSize:      engine.DefaultQueueSize,
+		Timeout:        engine.DefaultTimeout,
+		MaxRetry:       engine.DefaultRetryLimit,
+		RetryDelay:     engine.DefaultBackoffInitial,
+		ShutdownGrace:  engine.DefaultShutdownGrace,
+		From:           FromResume,
+		LeaseDuration:  cluster.DefaultLeaseDuration,
+		ClusterAccess:  string(multicluster.Auto),
+		WebhookAddr:    ":8090",
 	}
 }

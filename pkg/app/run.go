@@ -29,6 +29,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/engine/replay"
+	"github.com/kubevela/kube-trigger/pkg/journal"
 	"github.com/kubevela/kube-trigger/pkg/observe"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
@@ -45,6 +46,9 @@ func Run(ctx context.Context, o RunOptions) error {
 	}
 	if o.LeaseDuration < time.Second || o.LeaseDuration%time.Second != 0 {
 		return InvalidError{fmt.Errorf("--lease-duration %s: must be whole seconds, and 1s or more", o.LeaseDuration)}
+	}
+	if o.Journal != "" && (o.TriggerService != "" || o.WorkerNamespace != "") {
+		return InvalidError{errors.New("--journal: only the events of --config can be recorded")}
 	}
 	s, err := newServer(ctx, o)
 	if err != nil {
@@ -108,7 +112,7 @@ func (r *runner) runConfig(ctx context.Context) error {
 }
 
 // runChecked runs the triggers of a configuration that was checked.
-func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s stores) error {
+func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s stores) (failed error) {
 	compiled, err := cfg.compile(c, func(string) string { return "" })
 	if err != nil {
 		return err
@@ -123,7 +127,15 @@ func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s
 	if err := s.prune(ctx, triggers, c.sources()); err != nil {
 		return err
 	}
-	e, err := engine.New(r.engineOptions(s), triggers)
+	if r.Journal != "" {
+		writer, err := r.create()
+		if err != nil {
+			return err
+		}
+		defer func() { failed = errors.Join(failed, writer.Close()) }()
+		(&journal.Recorder{Writer: writer}).Record(triggers)
+	}
+	e, err := engine.New(r.engineOptions(s, r.observers...), triggers)
 	if err != nil {
 		return InvalidError{err}
 	}

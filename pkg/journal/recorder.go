@@ -1,0 +1,127 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
+
+	"github.com/go-logr/logr"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/redact"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// Recorder records what sources deliver. It is safe for concurrent use.
+type Recorder struct {
+	Writer *Writer
+
+	recorded atomic.Int64
+}
+
+// Recorded returns the number of events that were recorded.
+func (r *Recorder) Recorded() int { return int(r.recorded.Load()) }
+
+// Record has the sources of triggers record each event before they deliver it. An event that
+// cannot be recorded is logged, and delivered.
+func (r *Recorder) Record(triggers []engine.Trigger) {
+	for i, t := range triggers {
+		triggers[i].Subscription = subscription{Subscription: t.Subscription, sourceType: t.SourceType, recorder: r}
+	}
+}
+
+// subscription is a subscription whose source records.
+type subscription struct {
+	source.Subscription
+	sourceType string
+	recorder   *Recorder
+}
+
+// Open implements source.Subscription.
+func (s subscription) Open(shared []source.Subscription) source.Source {
+	all := make([]source.Subscription, len(shared))
+	for i, other := range shared {
+		all[i] = other
+		if recorded, ok := other.(subscription); ok {
+			all[i] = recorded.Subscription
+		}
+	}
+	return recordedSource{s.Subscription.Open(all), s.recorder, Stream{s.sourceType, s.Key()}}
+}
+
+// recordedSource is a source whose events are recorded.
+type recordedSource struct {
+	source.Source
+	recorder *Recorder
+	stream   Stream
+}
+
+// Run implements source.Source.
+func (s recordedSource) Run(ctx context.Context, sink source.Sink) error {
+	return s.Source.Run(ctx, recordingSink{sink, s})
+}
+
+// recordingSink records events, and passes them on.
+type recordingSink struct {
+	source.Sink
+	source recordedSource
+}
+
+// Deliver implements source.Sink.
+func (s recordingSink) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
+	if err := s.source.recorder.record(s.source.stream, ev, d); err != nil {
+		logr.FromContextOrDiscard(ctx).Error(err, "Event not recorded", "event", ev.ID)
+	}
+	return s.Sink.Deliver(ctx, ev, d)
+}
+
+func (r *Recorder) record(stream Stream, ev event.Event, d source.Delivery) error {
+	data, err := encode(ev.Data)
+	if err != nil {
+		return err
+	}
+	var old []byte
+	if !redact.Holds(ev.Data) { // its fields do not say that they are those of a Secret
+		if old, err = encode(ev.Old); err != nil {
+			return err
+		}
+	}
+	if err := r.Writer.Append(Record{
+		Stream: stream, Time: ev.Time, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
+		Writer: d.Writer, Unchanged: d.Unchanged, Data: data, Old: old,
+	}); err != nil {
+		return err
+	}
+	r.recorded.Add(1)
+	return nil
+}
+
+// encode returns the JSON of data without the values of Secrets.
+func encode(data map[string]any) ([]byte, error) {
+	if data == nil {
+		return nil, nil
+	}
+	public := redact.Public(data)
+	if public == nil {
+		return nil, errors.New("the values of Secrets cannot be left out")
+	}
+	return json.Marshal(public)
+}
