@@ -147,14 +147,32 @@ func (e *waitingError) Unwrap() error { return e.error }
 // WaitingSince returns when the wait began.
 func (e *waitingError) WaitingSince() time.Time { return e.since }
 
-// adaptStep drops the imports that file does not use, which KubeVela tolerates, and adds the
-// field `result`: what the step outputs.
+// adaptStep drops the imports that file does not use, which KubeVela tolerates, opens the empty
+// structs of the parameter, and adds the field `result`: what the step outputs.
 func adaptStep(file *ast.File) error {
 	expr.DropUnusedImports(file)
+	openParameter(file)
 	if result := stepResult(file); result != nil {
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ResultField), Value: result})
 	}
 	return expr.Resolve(file)
+}
+
+// openParameter writes {} within `parameter` as {...}: KubeVela does not close the parameter, so
+// that it allows any fields there.
+func openParameter(file *ast.File) {
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.Field)
+		if !ok || expr.LabelName(f.Label) != model.ParameterFieldName || isEmptyStruct(f.Value) {
+			continue
+		}
+		ast.Walk(f.Value, func(n ast.Node) bool {
+			if body, ok := n.(*ast.StructLit); ok && len(body.Elts) == 0 {
+				body.Elts = []ast.Decl{&ast.Ellipsis{}}
+			}
+			return true
+		}, nil)
+	}
 }
 
 // stepResult returns the value of `result`: `outputs`, `output`, or what the call `output`

@@ -84,6 +84,28 @@ a: op.#Deploy & {policies: []}`, "op.#Deploy: an action cannot render an Applica
 	}
 }
 
+// TestCompile_StepParameter: {} in the parameter of a step allows any fields, as in a workflow.
+// Other properties that the parameter does not name are refused.
+func TestCompile_StepParameter(t *testing.T) {
+	tmpl, problems := action.Parse("step/x", `parameter: {data: {}, name?: string, nested?: {a: string}}`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for _, c := range []struct {
+		properties map[string]any
+		want       string
+	}{
+		{map[string]any{"data": map[string]any{"a": "b"}}, ""},
+		{map[string]any{"data": map[string]any{}, "nam": "b"}, "nam: unknown field"},
+		{map[string]any{"data": map[string]any{}, "nested": map[string]any{"a": "b", "c": "d"}}, "nested.c: unknown field"},
+	} {
+		_, problems := tmpl.Compile(action.Options{Properties: c.properties})
+		if got := problems.Error(); len(problems) == 0 && c.want != "" || c.want == "" && len(problems) > 0 || !strings.Contains(got, c.want) {
+			t.Errorf("%v: problems %q, want %q", c.properties, got, c.want)
+		}
+	}
+}
+
 // stepEvent returns an event about an object of the kind.
 func stepEvent(apiVersion, kind, name string) event.Event {
 	return event.Event{ID: "uid@1", Data: map[string]any{

@@ -34,7 +34,7 @@ import (
 // Application.
 func applicationWorkflow(t *testing.T, k env) {
 	ns := k.Namespace(t)
-	r := workflowRuns{&vela.Workflow{Cluster: k.Cluster, Client: k.Client}, ns}
+	r := workflowRuns{Workflow: &vela.Workflow{Cluster: k.Cluster, Client: k.Client}, namespace: ns}
 	k.Apply(t, fmt.Sprintf(`
 apiVersion: core.oam.dev/v1beta1
 kind: WorkflowStepDefinition

@@ -22,6 +22,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +35,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -99,7 +102,7 @@ func TestWorkflowRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, workflowRuns{w, w.Namespace(t)})
+			test(t, workflowRuns{Workflow: w, namespace: w.Namespace(t)})
 		})
 	}
 }
@@ -108,6 +111,8 @@ func TestWorkflowRun(t *testing.T) {
 type workflowRuns struct {
 	*vela.Workflow
 	namespace string
+	// steps are the workflow steps that are actions.
+	steps map[string]triggers.Template
 }
 
 // runActions runs the actions of a trigger, in YAML, with an update event of the ConfigMap
@@ -133,10 +138,13 @@ write: kube.#Apply & {$params: resource: {
 		t.Fatal(diags)
 	}
 	templates["report"] = triggers.Parsed(report)
+	maps.Copy(templates, r.steps)
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	defer out.Close()
 	c := triggers.Compiler{
 		Actions: templates,
 		Executor: func(id event.TriggerRef) provider.Executor {
-			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, loopguard.FieldManager(id)), Namespace: id.Namespace})
+			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, loopguard.FieldManager(id)), Namespace: id.Namespace, Egress: out})
 		},
 		Sources: source.Registry{"test": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) {
 			return oneEvent{event.Event{
