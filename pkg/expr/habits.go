@@ -112,7 +112,7 @@ func syntaxHints(list diag.List, text string) diag.List {
 	explained := 0
 	for _, d := range list {
 		hint := syntaxHint(text, d.Line, d.Column)
-		if hint == "" && d.Line == explained {
+		if hint == "" && d.Line > 0 && d.Line == explained {
 			continue
 		}
 		if hint != "" {

@@ -123,6 +123,10 @@ func validate(t *testing.T, file string) error {
 	sources, problems := trigger.ReadTemplates(os.DirFS(filepath.Join(filepath.Dir(file), "actions")))
 	own, more := trigger.ParseTemplates(sources, func(string) string { return "" })
 	maps.Copy(templates, own)
+	steps, _ := trigger.ReadTemplates(os.DirFS("testdata/steps"))
+	own, stepProblems := trigger.ParseTemplates(steps, func(string) string { return "" })
+	maps.Copy(templates, own)
+	more = append(more, stepProblems...)
 	c := trigger.Compiler{
 		Sources:  sourcesByType(),
 		Actions:  templates,
