@@ -23,14 +23,15 @@ import (
 )
 
 // TestDependencies checks that the program has no part of an API server, for which KubeVela's
-// packages ask: pkg/stub replaces it.
+// packages ask: pkg/stub replaces it. termenv asks the terminal for its colors when any command
+// starts, and takes what is typed meanwhile.
 func TestDependencies(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range strings.Fields(string(out)) {
-		for _, unwanted := range []string{"go.etcd.io/etcd/", "google.golang.org/grpc", "github.com/google/cel-go/", "k8s.io/kms/"} {
+		for _, unwanted := range []string{"go.etcd.io/etcd/", "google.golang.org/grpc", "github.com/google/cel-go/", "k8s.io/kms/", "github.com/muesli/termenv"} {
 			if strings.HasPrefix(path, unwanted) {
 				t.Errorf("got dependency %s, want none of %s", path, unwanted)
 			}

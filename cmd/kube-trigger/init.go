@@ -18,6 +18,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,16 +35,19 @@ import (
 func initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Write a first trigger or action to a file",
+		Short: "Write a first trigger, action or test to a file",
 		Example: `  # Answer questions on a terminal.
   kube-trigger init trigger
 
   # Write an action.
-  kube-trigger init action -o actions/greet.cue`,
+  kube-trigger init action -o actions/greet.cue
+
+  # Write tests of triggers.
+  kube-trigger init test -f trigger.yaml`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(initTriggerCommand(), initActionCommand())
+	cmd.AddCommand(initTriggerCommand(), initActionCommand(), initTestCommand())
 	return cmd
 }
 
@@ -54,9 +58,10 @@ func initTriggerCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "trigger",
-		Short: "Write a first trigger to a file",
-		Long: `Write a first trigger to a file, which must not exist. What flags do not say is asked for, if standard
-input is a terminal. The properties are those of the examples of "kube-trigger show": edit them.`,
+		Short: "Write a first trigger to a file, and a test of it",
+		Long: `Write a first trigger to a file, and a test of it to another beside it; neither must exist. What flags do
+not say is asked for, if standard input is a terminal. The properties are those of the examples of
+"kube-trigger show": edit them.`,
 		Example: `  # Answer questions.
   kube-trigger init trigger
 
@@ -78,7 +83,10 @@ input is a terminal. The properties are those of the examples of "kube-trigger s
 			if err != nil {
 				return err
 			}
-			return writeNew(cmd, file, text)
+			if err := writeNew(cmd, file, text, "vet -f "+file); err != nil || file == app.StdinPath {
+				return err
+			}
+			return writeTests(cmd, file, o.ActionsDir, app.TestPath(file))
 		},
 	}
 	f := cmd.Flags()
@@ -112,7 +120,7 @@ func initActionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writeNew(cmd, file, text)
+			return writeNew(cmd, file, text, "vet -f "+file)
 		},
 	}
 	newFileFlag(cmd, &file)
@@ -124,12 +132,43 @@ func newFileFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVarP(file, "output", "o", "", "the file to write, which must not exist; - for standard output")
 }
 
-// writeNew writes a file and says so.
-func writeNew(cmd *cobra.Command, file string, text []byte) error {
+func initTestCommand() *cobra.Command {
+	var config, actionsDir, file string
+	cmd := &cobra.Command{
+		Use:   "test -f FILE|DIR",
+		Short: "Write tests of triggers to a file",
+		Long: `Write a test of each trigger to a file, which must not exist: an event of its source, and what happens
+then. Change the events, and see what happens with "kube-trigger test --update".`,
+		Example: "  kube-trigger init test -f trigger.yaml -o trigger_test.yaml",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return writeTests(cmd, config, actionsDir, cmp.Or(file, app.TestPath(config)))
+		},
+	}
+	configAliasFlags(cmd.Flags(), &config, &actionsDir)
+	newFileFlag(cmd, &file)
+	cmd.Flags().Lookup("output").Usage = "the file to write, which must not exist; - for standard output; defaults to that of the triggers, with _test.yaml"
+	return cmd
+}
+
+// writeTests writes the tests of a configuration and says so.
+func writeTests(cmd *cobra.Command, config, actionsDir, file string) error {
+	if err := app.NewTests(cmd.Context(), config, actionsDir, file, cmd.OutOrStdout()); err != nil || file == app.StdinPath {
+		return err
+	}
+	return wrote(cmd, file, "test "+file)
+}
+
+// writeNew writes a file and says so, and which command checks it.
+func writeNew(cmd *cobra.Command, file string, text []byte, check string) error {
 	if err := app.WriteNew(file, text, cmd.OutOrStdout()); err != nil || file == app.StdinPath {
 		return err
 	}
-	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s; check it with: vet -f %s\n", file, file)
+	return wrote(cmd, file, check)
+}
+
+func wrote(cmd *cobra.Command, file, check string) error {
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s; check it with: %s %s\n", file, cmd.Root().Name(), check)
 	return err
 }
 

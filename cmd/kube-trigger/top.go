@@ -25,7 +25,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	"k8s.io/utils/clock"
@@ -66,7 +66,7 @@ the process on this machine. If the output is no terminal, one table is printed.
 				return topOnce(cmd.Context(), out, overviewer, time.Duration(interval))
 			}
 			final, err := tea.NewProgram(topModel{ctx: cmd.Context(), overviewer: overviewer, interval: time.Duration(interval)},
-				tea.WithContext(cmd.Context()), tea.WithOutput(out), tea.WithInput(cmd.InOrStdin()), tea.WithAltScreen()).Run()
+				tea.WithContext(cmd.Context()), tea.WithOutput(out), tea.WithInput(cmd.InOrStdin())).Run()
 			if m, ok := final.(topModel); ok && err == nil && m.last.Time.IsZero() {
 				err = m.err // there was nothing to show
 			}
@@ -130,7 +130,7 @@ func (m topModel) Init() tea.Cmd { return m.read }
 // Update implements tea.Model.
 func (m topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
-	case tea.KeyMsg:
+	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "q", "esc", "ctrl+c":
 			return m, tea.Quit
@@ -149,7 +149,7 @@ func (m topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // View implements tea.Model.
-func (m topModel) View() string {
+func (m topModel) View() tea.View {
 	text := "reading…\n"
 	if !m.last.Time.IsZero() {
 		text = fmt.Sprintf("%s  q: quit\n", m.last.Time.Format(time.TimeOnly)) + topTable(m.before, m.last)
@@ -161,7 +161,9 @@ func (m topModel) View() string {
 	if m.height > 0 && len(lines) > m.height {
 		lines = lines[:m.height]
 	}
-	return strings.Join(lines, "")
+	view := tea.NewView(strings.Join(lines, ""))
+	view.AltScreen = true
+	return view
 }
 
 // topTable returns the table of a sample, with rates since an earlier one, which may be zero.

@@ -25,7 +25,7 @@ import (
 )
 
 // TestNewTrigger_Valid: a trigger with any source, or with any action, is valid: NewTrigger has
-// Vet check it.
+// Vet check it. Its new test passes.
 func TestNewTrigger_Valid(t *testing.T) {
 	entries, err := Catalog(t.Context(), "", "")
 	if err != nil {
@@ -49,6 +49,13 @@ func TestNewTrigger_Valid(t *testing.T) {
 			}
 			if v, err := Validate(t.Context(), ValidateOptions{Config: file}); err != nil || v.Triggers != 1 {
 				t.Errorf("got %d triggers, %v\n%s", v.Triggers, err, text)
+			}
+			tests := TestPath(file)
+			if err := NewTests(t.Context(), file, "", tests, nil); err != nil {
+				t.Fatal(err)
+			}
+			if results, err := Test(t.Context(), TestOptions{Paths: []string{tests}}); err != nil || len(results) != 1 || len(results[0].Invalid) > 0 || len(results[0].Tests) != 1 || len(results[0].Tests[0].Failures) > 0 {
+				t.Errorf("got %+v, %v of the new test, want that it passes", results, err)
 			}
 			if err := WriteNew(file, nil, nil); err == nil {
 				t.Error("the file was overwritten")
