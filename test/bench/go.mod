@@ -1,6 +1,6 @@
 module github.com/kubevela/kube-trigger/test/bench
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/google/cel-go v0.20.1
@@ -50,7 +50,7 @@ require (
 	golang.org/x/exp v0.0.0-20240719175910-8a7402abbf56 // indirect
 	golang.org/x/net v0.42.0 // indirect
 	golang.org/x/oauth2 v0.30.0 // indirect
-	golang.org/x/sys v0.34.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/term v0.33.0 // indirect
 	golang.org/x/text v0.27.0 // indirect
 	golang.org/x/time v0.12.0 // indirect
@@ -71,8 +71,7 @@ require (
 
 replace (
 	github.com/kubevela/kube-trigger => ../..
-	github.com/oam-dev/cluster-gateway v1.4.0 => github.com/oam-dev/cluster-gateway v1.9.2-0.20250629203450-2b04dd452b7a
-	sigs.k8s.io/apiserver-network-proxy/konnectivity-client => sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.31.3
-	sigs.k8s.io/apiserver-runtime => github.com/kmodules/apiserver-runtime v1.1.2-0.20250422194347-c5ac4abaf2ae
-	vbom.ml/util => github.com/fvbommel/util v0.0.0-20180919145318-efcd4e0f9787
+	github.com/oam-dev/cluster-gateway => ../../pkg/stub/cluster-gateway
+	k8s.io/apiserver => ../../pkg/stub/apiserver
+	sigs.k8s.io/apiserver-runtime => ../../pkg/stub/apiserver-runtime
 )
