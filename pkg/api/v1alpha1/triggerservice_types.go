@@ -195,6 +195,8 @@ type Action struct {
 	Cue string `json:"cue,omitempty"`
 	// Timeout limits how long a workflow step waits for its condition. Defaults to 10m.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
@@ -220,6 +222,8 @@ type ActionStep struct {
 	Cue string `json:"cue,omitempty"`
 	// Timeout limits how long a workflow step waits for its condition. Defaults to 10m.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// OnFailure is the reaction to an action that failed and has no retry left:
 	// "stop" stores the event as a dead letter, "continue" runs the next action.
