@@ -42,9 +42,8 @@ const protocol = "portforward.k8s.io"
 
 // Dialer connects to ports of pods. It is safe for concurrent use.
 type Dialer struct {
-	client    rest.Interface
-	transport http.RoundTripper
-	upgrader  spdy.Upgrader
+	client rest.Interface
+	config *rest.Config
 }
 
 // NewDialer returns a Dialer with the identity of cfg.
@@ -52,20 +51,20 @@ func NewDialer(cfg *rest.Config) (*Dialer, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.GroupVersion, cfg.APIPath = &corev1.SchemeGroupVersion, "/api"
 	cfg.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
-	transport, upgrader, err := spdy.RoundTripperFor(cfg)
-	if err != nil {
-		return nil, err
-	}
 	client, err := rest.RESTClientFor(cfg)
-	return &Dialer{client: client, transport: transport, upgrader: upgrader}, err
+	return &Dialer{client: client, config: cfg}, err
 }
 
 // Dial connects to a port of a pod. The connection has no deadlines. A port on which nothing
 // listens is the error of the first Read.
 func (d *Dialer) Dial(ctx context.Context, pod types.NamespacedName, port int32) (net.Conn, error) {
+	transport, upgrader, err := spdy.RoundTripperFor(d.config) // it is for one connection
+	if err != nil {
+		return nil, err
+	}
 	url := d.client.Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("portforward").URL()
-	client := &http.Client{Transport: withContext{ctx, d.transport}}
-	upgraded, _, err := spdy.NewDialer(d.upgrader, client, http.MethodPost, url).Dial(protocol)
+	client := &http.Client{Transport: withContext{ctx, transport}}
+	upgraded, _, err := spdy.NewDialer(upgrader, client, http.MethodPost, url).Dial(protocol)
 	if err != nil {
 		return nil, fmt.Errorf("port-forward to pod %s: %w", pod, err)
 	}
