@@ -71,11 +71,5 @@ func controllerFlags(f *pflag.FlagSet, o *app.ControllerOptions, log *logFlags) 
 
 // checkCommand is the child process of controller.
 func checkCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: app.CheckServiceCommand, Short: "Check a TriggerService for the controller",
-		Hidden: true, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.CheckService(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
-		},
-	}
+	return childCommand(app.CheckServiceCommand, "Check a TriggerService for the controller", app.CheckService)
 }

@@ -91,21 +91,13 @@ configuration or the event is invalid.`,
 	f.BoolVar(&o.ServerDryRun, "server-dry-run", false, "have the API server try the writes (dryRun=All), and show what they change; implies --live-reads")
 	clusterFlags(f, &o.Cluster)
 	out.addFlag(f)
-	for _, name := range []string{"event", "type", "old", "header", "time", "objects", "trigger", "live-reads", "server-dry-run"} {
-		_ = f.SetAnnotation(name, noEnv, []string{})
-	}
+	withoutEnv(f, "event", "type", "old", "header", "time", "objects", "trigger", "live-reads", "server-dry-run")
 	return cmd
 }
 
 // evalConfigCommand is the child process of eval.
 func evalConfigCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: app.EvalCommand, Short: "Evaluate an event for eval",
-		Hidden: true, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.ServeEval(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
-		},
-	}
+	return childCommand(app.EvalCommand, "Evaluate an event for eval", app.ServeEval)
 }
 
 // printEvaluations prints evaluations for people.

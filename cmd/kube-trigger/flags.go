@@ -17,6 +17,7 @@ limitations under the License.
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -56,6 +57,20 @@ func flagsFromEnv(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
+// withoutEnv marks flags that have no environment variable.
+func withoutEnv(f *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		annotate(f, name, noEnv, []string{})
+	}
+}
+
+// annotate sets an annotation of a flag of f.
+func annotate(f *pflag.FlagSet, name, key string, values []string) {
+	if err := f.SetAnnotation(name, key, values); err != nil {
+		panic(err) // f has no such flag
+	}
+}
+
 func envName(flag string) string {
 	return strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
@@ -76,7 +91,7 @@ func actionsDirFlag(f *pflag.FlagSet, actionsDir *string) {
 func configAliasFlags(f *pflag.FlagSet, config, actionsDir *string) {
 	configFlags(f, config, actionsDir)
 	f.StringVarP(config, "file", "f", "", "the same as --config")
-	_ = f.SetAnnotation("file", noEnv, []string{})
+	withoutEnv(f, "file")
 }
 
 // dataflowFlags adds the flags that select the triggers of a configuration.
@@ -85,9 +100,7 @@ func dataflowFlags(f *pflag.FlagSet, o *app.DataflowOptions) {
 	actionsDirFlag(f, &o.ActionsDir)
 	f.StringVarP(&o.Namespace, "namespace", "n", "default", "the namespace of triggers without one")
 	f.StringSliceVar(&o.Schemas, "schemas", nil, "files or directories with CustomResourceDefinitions, which have the resources of their kinds")
-	for _, name := range []string{"file", "namespace", "schemas"} {
-		_ = f.SetAnnotation(name, noEnv, []string{})
-	}
+	withoutEnv(f, "file", "namespace", "schemas")
 }
 
 // clusterFlags adds the flags that select the API server.
@@ -95,15 +108,13 @@ func clusterFlags(f *pflag.FlagSet, o *app.ClusterOptions) {
 	o.Version = version
 	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the kubeconfig file; defaults to $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount")
 	f.StringVar(&o.Context, "context", "", "the context of the kubeconfig")
-	for _, name := range []string{"kubeconfig", "context"} {
-		_ = f.SetAnnotation(name, noEnv, []string{})
-	}
+	withoutEnv(f, "kubeconfig", "context")
 }
 
 // namespaceFlag adds the flag of the namespace that a command is about.
 func namespaceFlag(f *pflag.FlagSet, namespace *string) {
 	f.StringVarP(namespace, "namespace", "n", "", "the namespace; defaults to that of the kubeconfig")
-	_ = f.SetAnnotation("namespace", noEnv, []string{})
+	withoutEnv(f, "namespace")
 }
 
 // storeFlags adds the flags that select the store.
@@ -112,11 +123,11 @@ func storeFlags(f *pflag.FlagSet, o *app.StoreOptions) {
 	f.StringVar(&o.TriggerService, "trigger-service", "", "the TriggerService, NAMESPACE/NAME, to use instead of a configuration; its progress and dead letters are kept in its namespace")
 }
 
-// logFlags are the values of the flags of the log.
+// logFlags are the values of the flags of the log. The level defaults to the one that is set, else to info.
 type logFlags struct{ level, format string }
 
 func (l *logFlags) add(f *pflag.FlagSet) {
-	f.StringVar(&l.level, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&l.level, "log-level", cmp.Or(l.level, "info"), "debug, info, warn or error")
 	f.StringVar(&l.format, "log-format", "text", "text or json")
 }
 

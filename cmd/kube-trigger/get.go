@@ -68,7 +68,7 @@ The lag comes from the metrics of the worker, by a port-forward with your own ri
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "the TriggerServices of all namespaces")
-	_ = f.SetAnnotation("all-namespaces", noEnv, []string{})
+	withoutEnv(f, "all-namespaces")
 	namespaceFlag(f, &o.Namespace)
 	clusterFlags(f, &o.ClusterOptions)
 	out.addFlag(f)

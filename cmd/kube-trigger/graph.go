@@ -68,9 +68,7 @@ no cluster is needed.`,
 	clusterFlags(cmd.Flags(), &o.Cluster)
 	cmd.Flags().BoolVar(&o.FromCluster, "cluster", false, "read the TriggerServices of the cluster, in all namespaces or in --namespace")
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text, dot, svg or json")
-	for _, name := range []string{"cluster", "output"} {
-		_ = cmd.Flags().SetAnnotation(name, noEnv, []string{})
-	}
+	withoutEnv(cmd.Flags(), "cluster", "output")
 	return cmd
 }
 

@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -128,6 +129,16 @@ of schedules and of webhooks. Without a command it is run.`,
 		asPlugin(root)
 	}
 	return root
+}
+
+// childCommand returns the command of a child process, which serves a request in its input.
+func childCommand(use, short string, serve func(context.Context, io.Reader, io.Writer) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Hidden: true, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
 }
 
 // Names of the command.

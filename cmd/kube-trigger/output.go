@@ -59,8 +59,8 @@ func (o *output) allowed() []string {
 // addFlag adds --output, whose default is o.format.
 func (o *output) addFlag(f *pflag.FlagSet) {
 	f.StringVarP(&o.format, "output", "o", o.format, alternatives(o.allowed()))
-	_ = f.SetAnnotation("output", noEnv, []string{})
-	_ = f.SetAnnotation("output", flagValues, o.allowed())
+	withoutEnv(f, "output")
+	annotate(f, "output", flagValues, o.allowed())
 }
 
 // open prints to the output of cmd. It returns an error if the format is unknown.

@@ -71,9 +71,7 @@ cannot be derived.`,
 	cmd.Flags().StringVar(&o.Account, "account", "", "the ServiceAccount of the triggers; defaults to spec.serviceAccountName of the TriggerService, else to kube-trigger")
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail if a right cannot be derived")
 	cmd.Flags().StringVarP(&out.format, "output", "o", out.format, "yaml or json")
-	for _, name := range []string{"account", "strict", "output"} {
-		_ = cmd.Flags().SetAnnotation(name, noEnv, []string{})
-	}
+	withoutEnv(cmd.Flags(), "account", "strict", "output")
 	return cmd
 }
 

@@ -64,8 +64,7 @@ it.`,
 	f.Var((*seconds)(&o.For), "for", "how long to record; by default until the command is interrupted")
 	journalFlags(f, &o.JournalOptions, "max-size")
 	clusterFlags(f, &o.ClusterOptions)
-	f.StringVar(&log.level, "log-level", log.level, "debug, info, warn or error")
-	f.StringVar(&log.format, "log-format", "text", "text or json")
+	log.add(f)
 	return cmd
 }
 

@@ -17,8 +17,10 @@ limitations under the License.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -113,11 +115,5 @@ func (o output) entry(e catalog.Entry) error {
 
 // describeActionsCommand is the child process of list and show.
 func describeActionsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: app.DescribeActionsCommand, Short: "Describe the actions of a directory for list and show",
-		Hidden: true, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.DescribeActions(cmd.InOrStdin(), cmd.OutOrStdout())
-		},
-	}
+	return childCommand(app.DescribeActionsCommand, "Describe the actions of a directory for list and show", func(_ context.Context, in io.Reader, out io.Writer) error { return app.DescribeActions(in, out) })
 }

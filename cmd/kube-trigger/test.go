@@ -92,13 +92,7 @@ configuration is invalid.`,
 
 // testConfigCommand is the child process of test.
 func testConfigCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: app.TestCommand, Short: "Run tests for test",
-		Hidden: true, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.ServeTest(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
-		},
-	}
+	return childCommand(app.TestCommand, "Run tests for test", app.ServeTest)
 }
 
 // verdict returns an error unless all tests pass.

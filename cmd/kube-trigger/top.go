@@ -79,9 +79,7 @@ the process on this machine. If the output is no terminal, one table is printed.
 	f.BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "the TriggerServices of all namespaces")
 	f.BoolVar(&once, "once", false, "print one table, with the rates of one interval")
 	f.Var(&interval, "interval", "the time between two samples")
-	for _, name := range []string{"all-namespaces", "once", "interval"} {
-		_ = f.SetAnnotation(name, noEnv, []string{})
-	}
+	withoutEnv(f, "all-namespaces", "once", "interval")
 	namespaceFlag(f, &o.Namespace)
 	clusterFlags(f, &o.ClusterOptions)
 	return cmd

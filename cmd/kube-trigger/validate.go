@@ -17,6 +17,7 @@ limitations under the License.
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -99,18 +100,12 @@ func count(n int, thing string) string {
 	case 0:
 		return ""
 	case 1:
-		return "1 " + thing + " is valid\n"
+		return plural(n, thing) + " is valid\n"
 	}
-	return fmt.Sprintf("%d %ss are valid\n", n, thing)
+	return plural(n, thing) + " are valid\n"
 }
 
 // checkConfigCommand is the child process of run and validate.
 func checkConfigCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: app.CheckConfigCommand, Short: "Check a configuration for run and validate",
-		Hidden: true, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.CheckConfig(cmd.InOrStdin(), cmd.OutOrStdout())
-		},
-	}
+	return childCommand(app.CheckConfigCommand, "Check a configuration for run and validate", func(_ context.Context, in io.Reader, out io.Writer) error { return app.CheckConfig(in, out) })
 }
