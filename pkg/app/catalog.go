@@ -22,17 +22,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/catalog"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // DescribeActionsCommand is the hidden subcommand that has to call DescribeActions. Catalog starts
@@ -47,10 +45,11 @@ func Catalog(ctx context.Context, actionsDir, name string) ([]catalog.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	sources, err := builtInSources()
-	if err != nil {
-		return nil, err
+	files, problems := trigger.ReadTemplates(actions.FS)
+	if len(problems) > 0 {
+		return nil, problems
 	}
+	sources := actionSources(files)
 	own, err := describeOwn(ctx, actionsDir)
 	if err != nil {
 		return nil, err
@@ -87,21 +86,13 @@ func Catalog(ctx context.Context, actionsDir, name string) ([]catalog.Entry, err
 	return all, nil
 }
 
-// builtInSources returns the sources of the built-in actions, by type.
-func builtInSources() (map[string]string, error) {
-	files, err := fs.Glob(actions.FS, "*"+actionExtension)
-	if err != nil {
-		return nil, err
-	}
+// actionSources returns the sources of actions in files, by type.
+func actionSources(files map[string][]byte) map[string]string {
 	sources := make(map[string]string, len(files))
-	for _, file := range files {
-		text, err := fs.ReadFile(actions.FS, file)
-		if err != nil {
-			return nil, err
-		}
-		sources[strings.TrimSuffix(file, actionExtension)] = string(text)
+	for file, source := range files {
+		sources[strings.TrimSuffix(path.Base(file), actionExtension)] = string(source)
 	}
-	return sources, nil
+	return sources
 }
 
 // ownActions are the actions of a directory, as describeOwn gives them to its child process.
@@ -125,16 +116,9 @@ func describeOwn(ctx context.Context, dir string) ([]catalog.Entry, error) {
 	if len(cfg.Actions) == 0 {
 		return nil, nil
 	}
-	request := ownActions{Sources: make(map[string]string, len(cfg.Actions))}
-	for file, source := range cfg.Actions {
-		request.Sources[strings.TrimSuffix(path.Base(file), actionExtension)] = string(source)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find executable: %w", err)
-	}
+	request := ownActions{Sources: actionSources(cfg.Actions)}
 	var answer ownEntries
-	if err := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, DescribeActionsCommand).Run(ctx, "", request, &answer); err != nil {
+	if err := inChild(ctx, DescribeActionsCommand, request, &answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Problems) > 0 {

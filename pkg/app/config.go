@@ -236,17 +236,51 @@ func (cfg *configuration) readActions(dir string) {
 // InvalidError. CUE can exhaust memory or run forever, so it is evaluated in a limited
 // child process first.
 func (cfg configuration) check(ctx context.Context) (result checkResult, err error) {
-	program, err := os.Executable()
-	if err != nil {
-		return result, fmt.Errorf("find executable: %w", err)
-	}
-	if err := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, CheckConfigCommand).Run(ctx, "", cfg, &result); err != nil {
+	if err := inChild(ctx, CheckConfigCommand, cfg, &result); err != nil {
 		return result, err
 	}
 	if len(result.Diagnostics) > 0 {
 		return result, InvalidError{result.Diagnostics}
 	}
 	return result, nil
+}
+
+// inChild has a limited child process, which runs a hidden subcommand of the program, handle a
+// request, and stores its result in result.
+func inChild(ctx context.Context, command string, request, result any) error {
+	child, err := newChild(command)
+	if err != nil {
+		return err
+	}
+	return child.Run(ctx, "", request, result)
+}
+
+// newChild returns the Child of a hidden subcommand of the program.
+func newChild(command string) (*sandbox.Child, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find executable: %w", err)
+	}
+	return sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, command), nil
+}
+
+// compileValid compiles the triggers of a configuration that check has accepted. Problems are an
+// InvalidError.
+func (cfg configuration) compileValid(c clients) (compiledConfiguration, error) {
+	compiled, err := cfg.compile(c, func(string) string { return "" })
+	if err == nil && len(compiled.diagnostics) > 0 {
+		err = InvalidError{compiled.diagnostics}
+	}
+	return compiled, err
+}
+
+// checkAndCompile returns the triggers of a configuration that is valid. Without clients they
+// cannot run.
+func (cfg configuration) checkAndCompile(ctx context.Context, c clients) (compiledConfiguration, error) {
+	if _, err := cfg.check(ctx); err != nil {
+		return compiledConfiguration{}, err
+	}
+	return cfg.compileValid(c)
 }
 
 // compile compiles the triggers and returns the problems of all files. Triggers

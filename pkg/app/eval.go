@@ -94,12 +94,8 @@ func Eval(ctx context.Context, o EvalOptions) ([]rehearsal.Evaluation, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find executable: %w", err)
-	}
 	var result evalResult
-	if err := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, EvalCommand).Run(ctx, "", r, &result); err != nil {
+	if err := inChild(ctx, EvalCommand, r, &result); err != nil {
 		return nil, err
 	}
 	switch {
@@ -129,7 +125,7 @@ func (o EvalOptions) request() (r evalRequest, err error) {
 		if r.Time, err = time.Parse(time.RFC3339, o.Time); err != nil {
 			return r, InvalidError{fmt.Errorf(`--time %q: must be a time such as 2026-11-29T02:00:00Z`, o.Time)}
 		}
-	case o.Event == "-":
+	case o.Event == StdinPath:
 		r.Event, err = io.ReadAll(o.Stdin)
 	default:
 		r.Event, err = os.ReadFile(o.Event)

@@ -281,10 +281,7 @@ func configRules(ctx context.Context, file, actionsDir, namespace string) ([]exp
 	if err != nil {
 		return nil, err
 	}
-	if _, err := cfg.check(ctx); err != nil {
-		return nil, err
-	}
-	compiled, err := cfg.compile(clients{namespace: namespace}, func(string) string { return "" })
+	compiled, err := cfg.checkAndCompile(ctx, clients{namespace: namespace})
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/rights"
@@ -38,12 +39,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
-// testSuffix ends the names of files of tests, without the extension.
-const testSuffix = "_test.yaml"
-
 // TestPath returns the path of the tests of the triggers at path, which is beside them.
 func TestPath(path string) string {
-	return strings.TrimSuffix(path, filepath.Ext(path)) + testSuffix
+	return strings.TrimSuffix(path, filepath.Ext(path)) + config.TestSuffix
 }
 
 // newTest is a test with one event.
@@ -54,18 +52,15 @@ type newTest struct {
 	Steps    []map[string]any `json:"steps"`
 }
 
-// NewTests writes a file with a test of each trigger of the configuration at config: an event of
+// NewTests writes a file with a test of each trigger of the configuration at triggers: an event of
 // its source, and what happens then. file must not exist; StdinPath prints what is not yet
 // expected to stdout.
-func NewTests(ctx context.Context, config, actionsDir, file string, stdout io.Writer) error {
-	cfg, err := readConfig(config, actionsDir)
+func NewTests(ctx context.Context, triggers, actionsDir, file string, stdout io.Writer) error {
+	cfg, err := readConfig(triggers, actionsDir)
 	if err != nil {
 		return err
 	}
-	if _, err := cfg.check(ctx); err != nil {
-		return err
-	}
-	compiled, err := cfg.compile(clients{}, func(string) string { return "" })
+	compiled, err := cfg.checkAndCompile(ctx, clients{})
 	if err != nil {
 		return err
 	}
@@ -77,7 +72,7 @@ func NewTests(ctx context.Context, config, actionsDir, file string, stdout io.Wr
 		Config     string    `json:"config"`
 		ActionsDir string    `json:"actionsDir,omitempty"`
 		Tests      []newTest `json:"tests"`
-	}{Config: relativeTo(directory, config), ActionsDir: relativeTo(directory, actionsDir)}
+	}{Config: relativeTo(directory, triggers), ActionsDir: relativeTo(directory, actionsDir)}
 	for _, r := range compiled.rules {
 		out.Tests = append(out.Tests, r.newTest())
 	}

@@ -75,8 +75,12 @@ func Record(ctx context.Context, o RecordOptions) (recorded int, err error) {
 	if err := o.validate(); err != nil {
 		return 0, err
 	}
+	var cfg configuration
 	if o.Config != "" {
-		if _, err := compileChecked(ctx, o.Config, o.ActionsDir); err != nil {
+		if cfg, err = readConfig(o.Config, o.ActionsDir); err != nil {
+			return 0, err
+		}
+		if err := cfg.checkTriggers(ctx, o.Config); err != nil {
 			return 0, err
 		}
 	}
@@ -85,7 +89,7 @@ func Record(ctx context.Context, o RecordOptions) (recorded int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	triggers, err := o.triggers(ctx, c)
+	triggers, err := o.triggers(ctx, cfg, c)
 	if err != nil {
 		return 0, err
 	}
@@ -136,10 +140,11 @@ func (o JournalOptions) create() (*journal.Writer, error) {
 	return w, nil
 }
 
-// triggers returns triggers that do nothing, for what is recorded.
-func (o RecordOptions) triggers(ctx context.Context, c clients) ([]engine.Trigger, error) {
+// triggers returns triggers that do nothing, for what is recorded. cfg is the configuration in
+// Config, which was checked.
+func (o RecordOptions) triggers(ctx context.Context, cfg configuration, c clients) ([]engine.Trigger, error) {
 	if o.Config != "" {
-		return o.configTriggers(ctx, c)
+		return o.configTriggers(ctx, cfg, c)
 	}
 	switch {
 	case o.AllNamespaces:
@@ -187,17 +192,10 @@ func splitKind(text string) (apiVersion, kind string, err error) {
 }
 
 // configTriggers returns those of a configuration that was checked.
-func (o RecordOptions) configTriggers(ctx context.Context, c clients) ([]engine.Trigger, error) {
-	cfg, err := readConfig(o.Config, o.ActionsDir)
+func (o RecordOptions) configTriggers(ctx context.Context, cfg configuration, c clients) ([]engine.Trigger, error) {
+	compiled, err := cfg.compileValid(c)
 	if err != nil {
 		return nil, err
-	}
-	compiled, err := cfg.compile(c, func(string) string { return "" })
-	if err != nil {
-		return nil, err
-	}
-	if len(compiled.diagnostics) > 0 {
-		return nil, InvalidError{compiled.diagnostics}
 	}
 	triggers := slices.DeleteFunc(compiled.triggers(), func(t engine.Trigger) bool {
 		skip := t.SourceType == cron.Type || t.SourceType == webhook.Type

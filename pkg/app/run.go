@@ -113,12 +113,9 @@ func (r *runner) runConfig(ctx context.Context) error {
 
 // runChecked runs the triggers of a configuration that was checked.
 func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s stores) (failed error) {
-	compiled, err := cfg.compile(c, func(string) string { return "" })
+	compiled, err := cfg.compileValid(c)
 	if err != nil {
 		return err
-	}
-	if len(compiled.diagnostics) > 0 {
-		return InvalidError{compiled.diagnostics}
 	}
 	triggers := compiled.triggers()
 	if err := r.checkWebhookAddr(ctx, triggers); err != nil {

@@ -52,11 +52,11 @@ func Simulate(ctx context.Context, o SimulateOptions) (simulation.Report, error)
 	}
 	s := simulation.Options{Observe: o.observe}
 	var err error
-	if s.Triggers, err = compileChecked(ctx, o.Config, o.ActionsDir); err != nil {
+	if s.Triggers, err = compileFile(ctx, o.Config, o.ActionsDir); err != nil {
 		return simulation.Report{}, err
 	}
 	if o.Compare != "" {
-		if s.Compare, err = compileChecked(ctx, o.Compare, o.ActionsDir); err != nil {
+		if s.Compare, err = compileFile(ctx, o.Compare, o.ActionsDir); err != nil {
 			return simulation.Report{}, err
 		}
 	}
@@ -95,28 +95,31 @@ func journalTime(flag, text string, end time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// compileChecked checks a configuration and compiles its triggers, without clients.
-func compileChecked(ctx context.Context, file, actionsDir string) ([]trigger.Compiled, error) {
+// compileFile checks a configuration and compiles its triggers, without clients.
+func compileFile(ctx context.Context, file, actionsDir string) ([]trigger.Compiled, error) {
 	cfg, err := readConfig(file, actionsDir)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := cfg.check(ctx); err != nil {
+	if err := cfg.checkTriggers(ctx, file); err != nil {
 		return nil, err
 	}
-	compiled, err := cfg.compile(clients{}, func(string) string { return "" })
+	compiled, err := cfg.compileValid(clients{})
 	if err != nil {
 		return nil, err
-	}
-	if len(compiled.diagnostics) > 0 {
-		return nil, InvalidError{compiled.diagnostics}
-	}
-	if len(compiled.rules) == 0 {
-		return nil, InvalidError{fmt.Errorf("%s: no triggers", file)}
 	}
 	var triggers []trigger.Compiled
 	for _, r := range compiled.rules {
 		triggers = append(triggers, r.Compiled)
 	}
 	return triggers, nil
+}
+
+// checkTriggers checks the configuration in a file, which must have triggers.
+func (cfg configuration) checkTriggers(ctx context.Context, file string) error {
+	result, err := cfg.check(ctx)
+	if err == nil && result.Triggers == 0 {
+		err = InvalidError{fmt.Errorf("%s: no triggers", file)}
+	}
+	return err
 }

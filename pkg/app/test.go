@@ -26,7 +26,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/rehearsal"
@@ -80,11 +79,10 @@ func Test(ctx context.Context, o TestOptions) ([]FileResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := os.Executable()
+	child, err := newChild(TestCommand)
 	if err != nil {
-		return nil, fmt.Errorf("find executable: %w", err)
+		return nil, err
 	}
-	child := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, TestCommand)
 	var all []FileResult
 	for _, file := range files {
 		data, err := os.ReadFile(file)

@@ -51,10 +51,13 @@ type File struct {
 	CUE bool
 }
 
+// TestSuffix ends the names of files with tests of triggers.
+const TestSuffix = "_test.yaml"
+
 // IsTest reports whether a file has tests of triggers: its name ends in _test.yaml or
 // _test.yml.
 func IsTest(path string) bool {
-	return strings.HasSuffix(path, "_test.yaml") || strings.HasSuffix(path, "_test.yml")
+	return strings.HasSuffix(path, TestSuffix) || strings.HasSuffix(path, "_test.yml")
 }
 
 // Read reads the file at path or, if path is a directory, its files with the extension
