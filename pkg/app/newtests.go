@@ -145,7 +145,7 @@ func (r rule) property(name string) any {
 func sampleOf(w source.Watch) map[string]any {
 	apiVersion, kind := w.Kind.ToAPIVersionAndKind()
 	metadata := map[string]any{"name": cmp.Or(w.Name, "sample")}
-	if !(rights.Names{}).Resource(w.Kind).ClusterScoped {
+	if !rights.IsClusterScoped(w.Kind.GroupKind()) {
 		metadata["namespace"] = cmp.Or(w.Namespace, "default")
 	}
 	if selector, err := labels.Parse(w.Labels); err == nil {

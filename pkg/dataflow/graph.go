@@ -173,7 +173,7 @@ func objectText(r rights.Right) string {
 		text += "/" + r.Subresource
 	}
 	text += " "
-	if !(rights.Names{}).Resource(r.GroupVersionKind()).ClusterScoped {
+	if !rights.IsClusterScoped(r.GroupVersionKind().GroupKind()) {
 		text += cmp.Or(r.Namespace, "*") + "/"
 	}
 	text += cmp.Or(r.Name, "*")

@@ -29,12 +29,13 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/redact"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 )
 
 // clusterScoped reports whether objects of a kind have no namespace: built-in kinds, and
 // those of a CustomResourceDefinition in the set. Other kinds are namespaced. o.mu is held.
 func (o *Objects) clusterScoped(gk schema.GroupKind) bool {
-	if slices.Contains(clusterScopedKinds(gk.Group), gk.Kind) {
+	if rights.IsClusterScoped(gk) {
 		return true
 	}
 	scope, _, _ := unstructured.NestedString(o.definition(gk), "spec", "scope")
@@ -49,40 +50,6 @@ func (o *Objects) definition(gk schema.GroupKind) map[string]any {
 		if group == gk.Group && kind == gk.Kind {
 			return s.object
 		}
-	}
-	return nil
-}
-
-// clusterScopedKinds returns the kinds of a group of Kubernetes or KubeVela whose objects have
-// no namespace.
-func clusterScopedKinds(group string) []string {
-	switch group {
-	case "":
-		return []string{"Namespace", "Node", "PersistentVolume"}
-	case "admissionregistration.k8s.io":
-		return []string{"MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration"}
-	case "apiextensions.k8s.io":
-		return []string{"CustomResourceDefinition"}
-	case "apiregistration.k8s.io":
-		return []string{"APIService"}
-	case "certificates.k8s.io":
-		return []string{"CertificateSigningRequest"}
-	case "flowcontrol.apiserver.k8s.io":
-		return []string{"FlowSchema", "PriorityLevelConfiguration"}
-	case "networking.k8s.io":
-		return []string{"IngressClass"}
-	case "node.k8s.io":
-		return []string{"RuntimeClass"}
-	case "rbac.authorization.k8s.io":
-		return []string{"ClusterRole", "ClusterRoleBinding"}
-	case "scheduling.k8s.io":
-		return []string{"PriorityClass"}
-	case "storage.k8s.io":
-		return []string{"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment"}
-	case "core.oam.dev":
-		return []string{"ResourceTracker"}
-	case "cluster.core.oam.dev":
-		return []string{"VirtualCluster"}
 	}
 	return nil
 }

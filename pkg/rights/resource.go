@@ -77,7 +77,7 @@ func (n Names) Resource(kind schema.GroupVersionKind) Resource {
 			return c.Resource
 		}
 	}
-	return Resource{Name: plural(kind.Kind), ClusterScoped: isClusterScoped(kind.GroupKind()), Guessed: !isKnown(kind)}
+	return Resource{Name: plural(kind.Kind), ClusterScoped: IsClusterScoped(kind.GroupKind()), Guessed: !isKnown(kind)}
 }
 
 // plural returns the plural name that is usual for a kind.
@@ -104,31 +104,50 @@ func isKnown(kind schema.GroupVersionKind) bool {
 	return len(versions) > 0 || scheme.Scheme.IsGroupRegistered(kind.Group)
 }
 
-// isClusterScoped reports whether a known kind has no namespace.
-func isClusterScoped(kind schema.GroupKind) bool {
-	return slices.Contains(clusterScoped()[kind.Group], kind.Kind)
+// IsClusterScoped reports whether a kind of Kubernetes or KubeVela has no namespace.
+func IsClusterScoped(kind schema.GroupKind) bool {
+	return slices.Contains(clusterScoped(kind.Group), kind.Kind)
 }
 
-// clusterScoped returns the known kinds without a namespace, by group.
-func clusterScoped() map[string][]string {
-	return map[string][]string{
-		"":                             {"ComponentStatus", "Namespace", "Node", "PersistentVolume"},
-		"admissionregistration.k8s.io": {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration"},
-		"apiextensions.k8s.io":         {"CustomResourceDefinition"},
-		"apiregistration.k8s.io":       {"APIService"},
-		"authentication.k8s.io":        {"SelfSubjectReview", "TokenReview"},
-		"authorization.k8s.io":         {"SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview"},
-		"certificates.k8s.io":          {"CertificateSigningRequest", "ClusterTrustBundle"},
-		"cluster.core.oam.dev":         {"ClusterGateway", "VirtualCluster"},
-		"core.oam.dev":                 {"ResourceTracker"},
-		"flowcontrol.apiserver.k8s.io": {"FlowSchema", "PriorityLevelConfiguration"},
-		"internal.apiserver.k8s.io":    {"StorageVersion"},
-		"networking.k8s.io":            {"IngressClass", "IPAddress", "ServiceCIDR"},
-		"node.k8s.io":                  {"RuntimeClass"},
-		"rbac.authorization.k8s.io":    {"ClusterRole", "ClusterRoleBinding"},
-		"resource.k8s.io":              {"DeviceClass", "DeviceTaintRule", "ResourceSlice"},
-		"scheduling.k8s.io":            {"PriorityClass"},
-		"storage.k8s.io":               {"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"},
-		"storagemigration.k8s.io":      {"StorageVersionMigration"},
+// clusterScoped returns the kinds of a group without a namespace.
+func clusterScoped(group string) []string {
+	switch group {
+	case "":
+		return []string{"ComponentStatus", "Namespace", "Node", "PersistentVolume"}
+	case "admissionregistration.k8s.io":
+		return []string{"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration"}
+	case "apiextensions.k8s.io":
+		return []string{"CustomResourceDefinition"}
+	case "apiregistration.k8s.io":
+		return []string{"APIService"}
+	case "authentication.k8s.io":
+		return []string{"SelfSubjectReview", "TokenReview"}
+	case "authorization.k8s.io":
+		return []string{"SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview"}
+	case "certificates.k8s.io":
+		return []string{"CertificateSigningRequest", "ClusterTrustBundle"}
+	case "cluster.core.oam.dev":
+		return []string{"ClusterGateway", "VirtualCluster"}
+	case "core.oam.dev":
+		return []string{"ResourceTracker"}
+	case "flowcontrol.apiserver.k8s.io":
+		return []string{"FlowSchema", "PriorityLevelConfiguration"}
+	case "internal.apiserver.k8s.io":
+		return []string{"StorageVersion"}
+	case "networking.k8s.io":
+		return []string{"IngressClass", "IPAddress", "ServiceCIDR"}
+	case "node.k8s.io":
+		return []string{"RuntimeClass"}
+	case "rbac.authorization.k8s.io":
+		return []string{"ClusterRole", "ClusterRoleBinding"}
+	case "resource.k8s.io":
+		return []string{"DeviceClass", "DeviceTaintRule", "ResourceSlice"}
+	case "scheduling.k8s.io":
+		return []string{"PriorityClass"}
+	case "storage.k8s.io":
+		return []string{"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"}
+	case "storagemigration.k8s.io":
+		return []string{"StorageVersionMigration"}
 	}
+	return nil
 }
