@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -216,10 +215,6 @@ func (o RecordOptions) configTriggers(ctx context.Context, cfg configuration, c 
 // recording returns a trigger with the source of t that does nothing.
 func recording(t engine.Trigger) engine.Trigger {
 	t.Policy = engine.Policy{}
-	t.Stages = []engine.Stage{engine.NewAct(nil, engine.Step{
-		Start: func(map[string]any, *sync.Map) func(context.Context, event.Event) (any, error) {
-			return func(context.Context, event.Event) (any, error) { return nil, nil }
-		},
-	})}
+	t.Stages = []engine.Stage{engine.NewIdleAct()}
 	return t
 }

@@ -69,6 +69,13 @@ type Act struct {
 	limiter *limiter
 }
 
+// NewIdleAct returns an Act that does nothing.
+func NewIdleAct() *Act {
+	return NewAct(nil, Step{Start: func(map[string]any, *sync.Map) func(context.Context, event.Event) (any, error) {
+		return func(context.Context, event.Event) (any, error) { return nil, nil }
+	}})
+}
+
 // NewAct returns the Act of one trigger. detector records the causes of writes; nil
 // for none.
 func NewAct(detector LoopDetector, steps ...Step) *Act { return &Act{steps: steps, detector: detector} }

@@ -47,7 +47,7 @@ type Call struct {
 
 // Recorder is an executor that passes calls on, and records them. A call that waits for a
 // change of an object fails at once if the object is not as it waits for: in a rehearsal,
-// nobody else changes objects.
+// nothing else changes objects.
 type Recorder struct {
 	provider.Executor
 	// Record receives each call after it was executed. It is called concurrently.
@@ -67,7 +67,7 @@ func (r Recorder) Execute(ctx context.Context, call provider.Call) (provider.Res
 	result, err := r.Executor.Execute(executing, call)
 	recorded := Call{
 		Function: call.Provider + "." + call.Do, Path: call.Path, Params: secrets.Public(call.Params),
-		Effect: provider.HasEffect(call), NotSent: isSent(call),
+		Effect: provider.HasEffect(call), NotSent: provider.IsSent(call),
 	}
 	if err != nil {
 		recorded.Error = secrets.Text(err.Error())
@@ -93,15 +93,6 @@ func accepted(req *http.Request) Answer {
 		return Answer{} // unreachable: decoded JSON
 	}
 	return Answer{Body: string(body)}
-}
-
-// isSent reports whether a call sends something to another server than the API server.
-func isSent(c provider.Call) bool {
-	switch c.Provider + "." + c.Do {
-	case "http.do", "op.do", "email.send", "op.send":
-		return true
-	}
-	return false
 }
 
 // Answer is the answer to requests of actions to other servers.

@@ -91,28 +91,17 @@ type TriggerCall struct {
 
 // rehearsed is the subscription of one trigger, whose source is the run.
 type rehearsed struct {
-	source.Subscription
+	*Driven
 	trigger event.TriggerRef
 	// objects and ticks are nil if the source has none.
 	objects source.ObjectFeed
 	ticks   source.TickFeed
-	sink    chan source.Sink
 	to      source.Sink
 }
 
 // Key implements source.Subscription. Each trigger has its own source, so that triggers take
 // turns.
 func (r *rehearsed) Key() string { return r.trigger.String() }
-
-// Open implements source.Subscription.
-func (r *rehearsed) Open([]source.Subscription) source.Source { return r }
-
-// Run implements source.Source.
-func (r *rehearsed) Run(ctx context.Context, sink source.Sink) error {
-	r.sink <- sink
-	<-ctx.Done()
-	return nil
-}
 
 // Start starts the triggers.
 func Start(ctx context.Context, o Options) (*Run, error) {
@@ -144,7 +133,7 @@ func Start(ctx context.Context, o Options) (*Run, error) {
 		detector := loops.Detector(compiled.TriggerRef)
 		o.Executors.set(compiled.TriggerRef, r.executor(compiled.TriggerRef, detector, target, o.Answers))
 		t := compiled.Fresh(detector)
-		sub := &rehearsed{Subscription: t.Subscription, trigger: t.TriggerRef, sink: make(chan source.Sink, 1)}
+		sub := &rehearsed{Driven: Drive(t.Subscription), trigger: t.TriggerRef}
 		if s, ok := t.Subscription.(source.ObjectRehearser); ok {
 			sub.objects = s.RehearseObjects(r.clock)
 		}
@@ -166,18 +155,11 @@ func Start(ctx context.Context, o Options) (*Run, error) {
 
 // start runs the engine, and has the triggers know the objects.
 func (r *Run) start(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- r.engine.Run(ctx) }()
-	r.stop = func() error {
-		cancel()
-		return <-ended
-	}
+	r.stop = Go(ctx, r.engine)
 	for _, t := range r.triggers {
-		select {
-		case t.to = <-t.sink:
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), r.stop())
+		var err error
+		if t.to, err = t.Sink(ctx); err != nil {
+			return errors.Join(err, r.stop())
 		}
 	}
 	for _, object := range r.objects.All() {

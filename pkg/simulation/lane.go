@@ -18,6 +18,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,28 +117,19 @@ func (s *simulation) recorded(key string) (journal.Stream, bool) {
 // start starts the engine.
 func (l *lane) start(ctx context.Context, t trigger.Compiled) error {
 	simulated := t.Fresh(l.own)
-	simulated.Stages[len(simulated.Stages)-1] = engine.NewAct(nil, engine.Step{Start: act})
-	opened := make(chan source.Sink, 1)
-	simulated.Subscription = subscription{simulated.Subscription, opened}
+	simulated.Stages[len(simulated.Stages)-1] = engine.NewIdleAct()
+	driven := rehearsal.Drive(simulated.Subscription)
+	simulated.Subscription = driven
 	var err error
 	l.engine, err = engine.New(engine.Options{QueueBytes: queueBytes, Observer: l.stats, Clock: l.clock}, []engine.Trigger{simulated})
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- l.engine.Run(ctx) }()
-	l.stop = func() error {
-		cancel()
-		return <-ended
+	l.stop = rehearsal.Go(ctx, l.engine)
+	if l.sink, err = driven.Sink(ctx); err != nil {
+		return errors.Join(err, l.stop())
 	}
-	l.sink = <-opened
 	return nil
-}
-
-// act is an action that does nothing.
-func act(map[string]any, *sync.Map) func(context.Context, event.Event) (any, error) {
-	return func(context.Context, event.Event) (any, error) { return nil, nil }
 }
 
 // feedAll delivers the events of the lane's stream, each at its time.
@@ -242,22 +234,6 @@ func (l *lane) deliver(ctx context.Context, o source.Occurrence) error {
 // full reports whether the trigger's queue is full.
 func (l *lane) full() bool {
 	return l.inProgress.Load() >= engine.DefaultQueueSize && l.engine.Backlogs()[l.ref].Events >= engine.DefaultQueueSize
-}
-
-// subscription is that of a trigger, whose source is the journal.
-type subscription struct {
-	source.Subscription
-	opened chan source.Sink
-}
-
-// Open implements source.Subscription.
-func (s subscription) Open([]source.Subscription) source.Source { return s }
-
-// Run implements source.Source.
-func (s subscription) Run(ctx context.Context, sink source.Sink) error {
-	s.opened <- sink
-	<-ctx.Done()
-	return nil
 }
 
 // ownWrites is the loop detector of a trigger whose events are recorded: it knows those that

@@ -50,6 +50,8 @@ type function struct {
 	secret bool
 	// external is set if calls have an effect that is not a write of the call's client.
 	external bool
+	// sent is set if calls send something to another server than the API server.
+	sent bool
 	// message is set if calls only tell, fail or wait.
 	message bool
 	// comments is set if calls depend on the comments in Call.Value.
@@ -99,11 +101,11 @@ func lookup(call Call) function {
 	case "kube.create":
 		return function{run: create, rights: to("create")}
 	case "http.do":
-		return function{run: sendRequest, errorField: failureField, inViews: isSafe, external: true, rights: secretRights}
+		return function{run: sendRequest, errorField: failureField, inViews: isSafe, external: true, sent: true, rights: secretRights}
 	case "op.do":
-		return function{run: sendRequest, inViews: isSafe, external: true}
+		return function{run: sendRequest, inViews: isSafe, external: true, sent: true}
 	case "email.send", "op.send":
-		return function{run: sendEmail, errorField: failureField, external: true, rights: secretRights}
+		return function{run: sendEmail, errorField: failureField, external: true, sent: true, rights: secretRights}
 	case "metrics.promCheck", "op.promCheck":
 		return function{run: refuse, refusal: "an action cannot watch a metric over time; start a workflow instead"}
 	case "builtin.suspend", "op.suspend":
@@ -144,6 +146,9 @@ func HasEffect(c Call) bool {
 	f := lookup(c)
 	return !f.read && !f.message
 }
+
+// IsSent reports whether a call sends something to another server than the API server.
+func IsSent(c Call) bool { return lookup(c).sent }
 
 // IsInViews reports whether views can make a call: it has no side effects and does not
 // read configs, which are stored in Secrets.
