@@ -123,7 +123,7 @@ func (t *Template) rewrite(change func(file *ast.File, c *ast.Comprehension, cal
 	functionAt := newFunctionFinder(file)
 	ast.Walk(file, func(n ast.Node) bool {
 		if c, ok := n.(*ast.Comprehension); ok {
-			change(file, c, hasCall(c.Value, functionAt))
+			change(file, c, refersTo(c.Value, functionAt, func(provider.Call) bool { return true }))
 		}
 		return true
 	}, nil)
@@ -137,16 +137,6 @@ func (t *Template) rewrite(change func(file *ast.File, c *ast.Comprehension, cal
 		return nil, problems
 	}
 	return out, nil
-}
-
-func hasCall(n ast.Node, functionAt functionFinder) (found bool) {
-	ast.Walk(n, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok && !found {
-			_, found = functionAt(sel)
-		}
-		return !found
-	}, nil)
-	return found
 }
 
 // keepClauses removes the conditions of a comprehension that keep does not select. If there would
@@ -227,19 +217,9 @@ func dropUnused(file *ast.File) {
 			let, ok := d.(*ast.LetClause)
 			return ok && uses[let.Ident.Name] == 1
 		})
-		if removed = len(file.Decls) < before; removed {
-			continue
-		}
-		unused := func(s *ast.ImportSpec) bool {
-			path, _ := strconv.Unquote(s.Path.Value)
-			return uses[importName(s, path)] == 0
-		}
-		for _, d := range file.Decls {
-			if d, ok := d.(*ast.ImportDecl); ok {
-				d.Specs = slices.DeleteFunc(d.Specs, unused)
-			}
-		}
+		removed = len(file.Decls) < before
 	}
+	expr.DropUnusedImports(file)
 }
 
 // asksExistence reports whether a condition compares something with bottom.

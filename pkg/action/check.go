@@ -72,13 +72,12 @@ func checkNames(file *ast.File, context []string) diag.List {
 	return list
 }
 
-// hasEffect reports whether file refers to a function that can change or send something.
-func hasEffect(file *ast.File, functionAt functionFinder) bool {
-	found := false
-	ast.Walk(file, func(n ast.Node) bool {
+// refersTo reports whether n refers to a function that is of some kind, such as provider.HasEffect.
+func refersTo(n ast.Node, functionAt functionFinder, is func(provider.Call) bool) (found bool) {
+	ast.Walk(n, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok {
 			call, ok := functionAt(sel)
-			found = found || ok && provider.HasEffect(call)
+			found = found || ok && is(call)
 		}
 		return !found
 	}, nil)

@@ -19,7 +19,6 @@ package action
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -31,22 +30,11 @@ import (
 // for one without. Calls are not executed.
 func (r *Action) checkObject(c compiled) diag.List {
 	without := r.plan(c, map[string]any{})
-	if without == len(c.stages) || r.plan(c, sampleObject()) <= without {
+	if without == len(c.stages) || r.plan(c, sample{name: "sample", namespace: "default", mark: "1"}.object("v1", "ConfigMap")) <= without {
 		return nil
 	}
 	return diag.List{{Message: fmt.Sprintf(
 		"%s needs an object, and events of the source %q have none: name the object here", r.template.name, r.options.Objectless)}}
-}
-
-// sampleObject returns an object with all fields that objects have.
-func sampleObject() map[string]any {
-	return map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap",
-		"metadata": map[string]any{
-			"name": "sample", "namespace": "default", "uid": "sample", "resourceVersion": "1", "generation": int64(1),
-			"creationTimestamp": time.Unix(0, 0).UTC().Format(time.RFC3339), "labels": map[string]any{}, "annotations": map[string]any{},
-		},
-	}
 }
 
 // plan evaluates the stages for an event with the given data, with empty results of calls.

@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"time"
 
-	"cuelang.org/go/cue/ast"
 	"github.com/go-logr/logr"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -60,19 +59,6 @@ type progressRecord struct {
 	WaitingSince time.Time
 	// Results are those of the calls that have an effect, as in the journal.
 	Results map[string]json.RawMessage
-}
-
-// waitsForCondition reports whether file calls a function that waits.
-func waitsForCondition(file *ast.File, functionAt functionFinder) bool {
-	found := false
-	ast.Walk(file, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok {
-			call, ok := functionAt(sel)
-			found = found || ok && provider.IsWait(call)
-		}
-		return !found
-	}, nil)
-	return found
 }
 
 // keepsProgress reports whether the action's progress is stored.

@@ -24,6 +24,7 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
@@ -95,7 +96,7 @@ func Parse(name, source string) (*Template, diag.List) {
 		return nil, diagnostics(err)
 	}
 	fields.checkCalls()
-	t.hasEffect, t.waits = hasEffect(file, functionAt), waitsForCondition(file, functionAt)
+	t.hasEffect, t.waits = refersTo(file, functionAt, provider.HasEffect), refersTo(file, functionAt, provider.IsWait)
 	t.handlesErr, t.dataFields = expr.FindErrHandlers(file), expr.DataFields(file)
 	t.resultReferences, t.resultFields = expr.ResultReferences(file), expr.ResultFieldsOf(file)
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {

@@ -32,15 +32,10 @@ func Refresh(ctx context.Context, x Executor, call Call, result Result) (Result,
 	if object == nil {
 		return result, nil
 	}
-	metadata, _ := object["metadata"].(map[string]any)
-	resource := map[string]any{
-		"apiVersion": object["apiVersion"], "kind": object["kind"],
-		"metadata": map[string]any{"name": metadata["name"], "namespace": str(metadata, "namespace")},
-	}
-	read := Call{Provider: "kube", Do: "get", Path: call.Path, Scope: call.Scope, Params: map[string]any{"resource": resource, "cluster": call.Params["cluster"]}}
+	read := Call{Provider: "kube", Do: "get", Path: call.Path, Scope: call.Scope, Params: map[string]any{"resource": identityOf(object), "cluster": call.Params["cluster"]}}
 	now, err := x.Execute(ctx, read)
 	if apierrors.IsNotFound(err) {
-		return nil, &FailedError{Message: fmt.Sprintf("%v %v was deleted while the action waited", object["kind"], metadata["name"])}
+		return nil, &FailedError{Message: fmt.Sprintf("%v %v was deleted while the action waited", object["kind"], nameOf(object))}
 	}
 	if err != nil {
 		return nil, err
@@ -64,11 +59,7 @@ func Identity(result Result) (Result, bool) {
 	if object == nil {
 		return nil, false
 	}
-	metadata, _ := object["metadata"].(map[string]any)
-	kept := map[string]any{
-		"apiVersion": object["apiVersion"], "kind": object["kind"],
-		"metadata": map[string]any{"name": metadata["name"], "namespace": str(metadata, "namespace")},
-	}
+	kept := identityOf(object)
 	if set != "" {
 		kept = map[string]any{set: kept}
 	}
@@ -95,7 +86,20 @@ func writtenObject(result Result) (fields, object map[string]any, set string) {
 	return fields, nil, ""
 }
 
+// identityOf returns what identifies an object.
+func identityOf(object map[string]any) map[string]any {
+	metadata, _ := object["metadata"].(map[string]any)
+	return map[string]any{
+		"apiVersion": object["apiVersion"], "kind": object["kind"],
+		"metadata": map[string]any{"name": metadata["name"], "namespace": str(metadata, "namespace")},
+	}
+}
+
+func nameOf(object map[string]any) string {
+	metadata, _ := object["metadata"].(map[string]any)
+	return str(metadata, "name")
+}
+
 func isObject(o map[string]any) bool {
-	metadata, _ := o["metadata"].(map[string]any)
-	return str(o, "apiVersion") != "" && str(o, "kind") != "" && str(metadata, "name") != ""
+	return str(o, "apiVersion") != "" && str(o, "kind") != "" && nameOf(o) != ""
 }
