@@ -22,10 +22,9 @@ import (
 	"fmt"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -68,20 +67,13 @@ func (c *clients) fired(ctx context.Context, t engine.Trigger, ev event.Event) (
 	}); err != nil {
 		return ev, fmt.Errorf("fire: %w", err)
 	}
-	fields := "metadata.name=" + ref.GetName()
-	if w.Fields != "" {
-		fields += "," + w.Fields
-	}
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(w.Kind.GroupVersion().WithKind(w.Kind.Kind + "List"))
-	options := &client.ListOptions{Namespace: ref.GetNamespace(), Raw: &metav1.ListOptions{LabelSelector: w.Labels, FieldSelector: fields}}
-	if err := c.client.List(ctx, list, options); err != nil {
+	o, err := w.Select(ctx, c.client, types.NamespacedName{Namespace: ref.GetNamespace(), Name: ref.GetName()})
+	if err != nil {
 		return ev, fmt.Errorf("fire: read %s %s: %w", ref.GetKind(), ev.Key, err)
 	}
-	if len(list.Items) != 1 {
+	if o == nil {
 		return ev, fmt.Errorf("fire: the trigger watches no %s %s: it does not exist, or the selectors do not match it", ref.GetKind(), ev.Key)
 	}
-	o := list.Items[0]
 	o.SetManagedFields(nil)
 	ev.Source, ev.Type, ev.Data = t.SourceType, event.Update, o.Object
 	return ev, nil

@@ -27,7 +27,6 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -164,12 +163,6 @@ func (e Explainer) selects(ctx context.Context, w source.Watch, key client.Objec
 	if w.Labels == "" && w.Fields == "" {
 		return true, nil
 	}
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(w.Kind.GroupVersion().WithKind(w.Kind.Kind + "List"))
-	fields := "metadata.name=" + key.Name
-	if w.Fields != "" {
-		fields += "," + w.Fields
-	}
-	err := e.Client.List(ctx, list, &client.ListOptions{Namespace: key.Namespace, Raw: &metav1.ListOptions{LabelSelector: w.Labels, FieldSelector: fields}})
-	return len(list.Items) > 0, err
+	o, err := w.Select(ctx, e.Client, key)
+	return o != nil, err
 }

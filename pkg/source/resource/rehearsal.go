@@ -38,13 +38,14 @@ func (s subscription) RehearseObjects(c clock.PassiveClock) source.ObjectFeed {
 	q.cluster = ""
 	t := newTracker(Options{}, q, s.derived, []subscription{s})
 	t.clock = c
-	return &feed{subscription: s, tracker: t}
+	return &feed{subscription: s, tracker: t, selector: s.newSelector()}
 }
 
 // feed is the watch of one trigger without an API server.
 type feed struct {
 	subscription
-	tracker *tracker
+	tracker  *tracker
+	selector selector
 }
 
 // Add implements source.ObjectFeed.
@@ -103,19 +104,51 @@ func (f *feed) object(object map[string]any) *unstructured.Unstructured {
 }
 
 // Mismatch implements source.ObjectFeed.
-func (s subscription) Mismatch(object map[string]any) string {
+func (f *feed) Mismatch(object map[string]any) string {
 	u := unstructured.Unstructured{Object: object}
-	if got := u.GroupVersionKind().GroupKind(); got != s.kind.GroupKind() {
-		return fmt.Sprintf("it is a %s, and the source watches %s", got, s.kind.GroupKind())
+	if got := u.GroupVersionKind().GroupKind(); got != f.kind.GroupKind() {
+		return fmt.Sprintf("it is a %s, and the source watches %s", got, f.kind.GroupKind())
 	}
-	if s.namespace != "" && u.GetNamespace() != s.namespace {
-		return fmt.Sprintf("it is in the namespace %q, and the source watches %q", u.GetNamespace(), s.namespace)
+	switch f.selector.mismatch(object) {
+	case "namespace":
+		return fmt.Sprintf("it is in the namespace %q, and the source watches %q", u.GetNamespace(), f.namespace)
+	case "labels":
+		return fmt.Sprintf("its labels do not match %q", f.labels)
+	case "fields":
+		return fmt.Sprintf("its fields do not match %q", f.field)
 	}
-	if selector, err := labels.Parse(s.labels); err == nil && !selector.Matches(labels.Set(u.GetLabels())) {
-		return fmt.Sprintf("its labels do not match %q", s.labels)
+	return ""
+}
+
+// selector selects the objects of a query, as the API server does.
+type selector struct {
+	namespace string
+	labels    labels.Selector
+	fields    fields.Selector
+}
+
+func (q query) newSelector() selector {
+	s := selector{namespace: q.namespace, labels: labels.Everything(), fields: fields.Everything()}
+	if l, err := labels.Parse(q.labels); err == nil { // they are in canonical form
+		s.labels = l
 	}
-	if selector, err := fields.ParseSelector(s.field); err == nil && !selector.Matches(fieldsOf(object, selector)) {
-		return fmt.Sprintf("its fields do not match %q", s.field)
+	if f, err := fields.ParseSelector(q.field); err == nil {
+		s.fields = f
+	}
+	return s
+}
+
+// mismatch returns what of an object of the kind is not selected: "namespace", "labels" or "fields";
+// empty if all is.
+func (s selector) mismatch(object map[string]any) string {
+	u := unstructured.Unstructured{Object: object}
+	switch {
+	case s.namespace != "" && u.GetNamespace() != s.namespace:
+		return "namespace"
+	case !s.labels.Empty() && !s.labels.Matches(labels.Set(u.GetLabels())):
+		return "labels"
+	case !s.fields.Empty() && !s.fields.Matches(fieldsOf(object, s.fields)):
+		return "fields"
 	}
 	return ""
 }

@@ -19,9 +19,6 @@ package resource
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -55,39 +52,20 @@ func (s subscription) Replay(key string) source.Replay {
 	if r.own {
 		return r
 	}
-	r.selects = s.selector()
+	r.selector = s.newSelector()
 	if s.derived != nil {
 		r.fields.deriveState = s.derived.State
 	}
 	return r
 }
 
-// selector returns whether the query selects an object of its kind.
-func (q query) selector() func(object map[string]any) bool {
-	label, err := labels.Parse(q.labels)
-	if err != nil {
-		label = labels.Everything() // unreachable: they are in canonical form
-	}
-	field, err := fields.ParseSelector(q.field)
-	if err != nil {
-		field = fields.Everything()
-	}
-	return func(object map[string]any) bool {
-		u := unstructured.Unstructured{Object: object}
-		return (q.namespace == "" || u.GetNamespace() == q.namespace) &&
-			(label.Empty() || label.Matches(labels.Set(u.GetLabels()))) &&
-			(field.Empty() || field.Matches(fieldsOf(object, field)))
-	}
-}
-
 // replay replays the events of a recorded watch for one trigger.
 type replay struct {
 	subscription
 	fields fieldTracker
-	// own is true if the trigger's own watch was recorded. Otherwise selects reports whether
-	// an object is selected.
-	own     bool
-	selects func(object map[string]any) bool
+	// own is true if the trigger's own watch was recorded. Otherwise selector selects objects.
+	own      bool
+	selector selector
 	// objects has the last states of objects, if there are any to track, and selected whether
 	// the object was selected, by the ordering key.
 	objects  map[string]fieldState
@@ -126,7 +104,7 @@ func (r *replay) Next(recorded source.Occurrence) (source.Occurrence, bool) {
 func (r *replay) selectEvent(e *event.Event) bool {
 	key := e.OrderingKey()
 	was, known := r.selected[key]
-	matches := r.selects(e.Data)
+	matches := r.selector.mismatch(e.Data) == ""
 	switch {
 	case e.Type == event.Delete:
 		delete(r.selected, key)
