@@ -28,7 +28,6 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/examples"
 	"github.com/kubevela/kube-trigger/pkg/action"
@@ -135,26 +134,6 @@ func Actions(sources map[string]string) ([]Entry, diag.List) {
 		all = append(all, e)
 	}
 	return all, list
-}
-
-// parseExamples returns the source or the action of the triggers in a configuration, by type.
-func parseExamples(text []byte, part string) (map[string]map[string]any, error) {
-	var config struct {
-		Triggers []map[string]any `json:"triggers"`
-	}
-	if err := yaml.Unmarshal(text, &config); err != nil {
-		return nil, fmt.Errorf("parse examples: %w", err)
-	}
-	found := map[string]map[string]any{}
-	for _, t := range config.Triggers {
-		if v, ok := t[part].(map[string]any); ok {
-			name, _ := v["type"].(string)
-			if found[name] == nil {
-				found[name] = v
-			}
-		}
-	}
-	return found, nil
 }
 
 // parameters returns the parameters in the schema of an object at path, required ones first.
@@ -268,42 +247,6 @@ func describe(s map[string]any) string {
 	default:
 		return t
 	}
-}
-
-// placeholders returns values for the required fields in the schema of an object.
-func placeholders(object map[string]any) map[string]any {
-	properties, _ := object["properties"].(map[string]any)
-	required, _ := object["required"].([]any)
-	out := map[string]any{}
-	for _, name := range required {
-		p, _ := properties[name.(string)].(map[string]any)
-		out[name.(string)] = placeholder(p)
-	}
-	return out
-}
-
-func placeholder(s map[string]any) any {
-	if values, ok := s["enum"].([]any); ok && len(values) > 0 {
-		return values[0]
-	}
-	if forms, ok := s["anyOf"].([]any); ok && len(forms) > 0 {
-		first, _ := forms[0].(map[string]any)
-		return placeholder(first)
-	}
-	switch s["type"] {
-	case "object":
-		return placeholders(s)
-	case "array":
-		return []any{}
-	case "boolean":
-		return false
-	case "integer", "number":
-		if least, ok := s["minimum"]; ok {
-			return least
-		}
-		return 1
-	}
-	return "TODO"
 }
 
 // results returns the fields of the result in the source of an action.

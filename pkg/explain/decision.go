@@ -95,6 +95,7 @@ func reasons() map[string]string {
 		engine.ReasonReload:         "its data was dropped while it waited, and could not be read again (ReloadFailed)",
 		engine.ReasonError:          "the action failed (ActionFailed)",
 		engine.ReasonTimeout:        "the action timed out (TimedOut)",
+		engine.ReasonWaitLimit:      "the condition of the workflow step was not met in time (WaitTimedOut)",
 		engine.ReasonHung:           "the action does not stop at its timeout (Hung)",
 		engine.ReasonTerminal:       "the action failed, and no retry can mend it (TerminalError)",
 		engine.ReasonExhausted:      "the action failed, and no retry is left (RetriesExhausted)",

@@ -80,47 +80,6 @@ func findings(text string, form event.Form, embedded func(*dataChecker, ast.Expr
 	return w.Findings
 }
 
-// CheckTemplate returns the references in a template to fields that the data of no event of a form has,
-// but for fields of the data itself: the template may be for events of other sources as well, which have
-// other data. What it has a default for, or asks for, may be absent.
-func CheckTemplate(file *ast.File, form event.Form) Findings {
-	if form.Data.Kinds == 0 {
-		return nil
-	}
-	c, err := newDataChecker(file, form)
-	if err != nil {
-		return nil // Parse reports it
-	}
-	optional := map[string]bool{}
-	ast.Walk(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.BinaryExpr:
-			if hasBottom(n) {
-				optional[Excerpt(n.X)], optional[Excerpt(n.Y)] = true, true
-			}
-		case *ast.UnaryExpr:
-			if n.Op == token.MUL {
-				optional[Excerpt(n.X)] = true
-			}
-		}
-		return true
-	}, nil)
-	ast.Walk(file, func(n ast.Node) bool {
-		x, ok := n.(*ast.SelectorExpr)
-		if !ok || optional[Excerpt(x)] {
-			return !ok
-		}
-		if path := Excerpt(x.X); path != "context" && path != "context.data" && path != "context.old" {
-			c.field(x.X, x.Sel)
-		}
-		return true
-	}, nil)
-	for i := range c.Findings {
-		c.Findings[i].Certainty = Doubtful
-	}
-	return c.Findings
-}
-
 type warner struct {
 	*dataChecker
 	form              event.Form

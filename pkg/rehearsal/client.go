@@ -297,51 +297,6 @@ func (c objectsClient) SubResource(name string) client.SubResourceClient {
 	return subresourceClient{c, name}
 }
 
-type subresourceClient struct {
-	objectsClient
-	name string
-}
-
-func (s subresourceClient) check() error {
-	if s.name != "status" {
-		return fmt.Errorf("the subresource %q is not rehearsed: only status is", s.name)
-	}
-	return nil
-}
-
-// Get implements client.SubResourceReader.
-func (s subresourceClient) Get(ctx context.Context, obj, sub client.Object, _ ...client.SubResourceGetOption) error {
-	if err := s.check(); err != nil {
-		return err
-	}
-	return s.objectsClient.Get(ctx, client.ObjectKeyFromObject(obj), sub)
-}
-
-// Create implements client.SubResourceWriter.
-func (s subresourceClient) Create(context.Context, client.Object, client.Object, ...client.SubResourceCreateOption) error {
-	return fmt.Errorf("the subresource %q cannot be created in a rehearsal", s.name)
-}
-
-// Update implements client.SubResourceWriter.
-func (s subresourceClient) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
-	options := client.SubResourceUpdateOptions{}
-	options.ApplyOptions(opts)
-	if err := s.check(); err != nil {
-		return err
-	}
-	return s.update(ctx, obj, s.name, options.FieldManager, options.DryRun)
-}
-
-// Patch implements client.SubResourceWriter.
-func (s subresourceClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
-	options := client.SubResourcePatchOptions{}
-	options.ApplyOptions(opts)
-	if err := s.check(); err != nil {
-		return err
-	}
-	return s.patch(ctx, obj, patch, s.name, options.FieldManager, options.DryRun)
-}
-
 // Scheme implements client.Client.
 func (objectsClient) Scheme() *runtime.Scheme { return scheme.Scheme }
 

@@ -106,8 +106,8 @@ func (w ownership) written(p paths) ownership {
 	return w
 }
 
-// droppable returns what a manager has applied to object and nobody else owns: it is removed
-// when the manager no longer applies it.
+// droppable returns the fields that a manager has applied and that no other manager owns. They are
+// removed when the manager no longer applies them.
 func (w ownership) droppable(manager string) map[string]any {
 	own := without(w.applied[manager], w.others)
 	for other, fields := range w.applied {

@@ -80,7 +80,7 @@ func TestRecorder_Email(t *testing.T) {
 	}
 }
 
-// TestRecorder_Wait ends at once: nobody changes the object.
+// TestRecorder_Wait ends at once: nothing changes the object.
 func TestRecorder_Wait(t *testing.T) {
 	e := newEnv(t, deployment)
 	executor, _ := e.recorder()

@@ -130,7 +130,7 @@ func (p *Progress) Delete(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// read reads the checkpoint, unless it was read. Nobody else writes it.
+// read reads the checkpoint once: p is its only writer.
 func (p *Progress) read(ctx context.Context) error {
 	if p.values != nil {
 		return nil
