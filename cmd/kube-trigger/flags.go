@@ -64,11 +64,13 @@ func withoutEnv(f *pflag.FlagSet, names ...string) {
 	}
 }
 
-// annotate sets an annotation of a flag of f.
+// annotate sets an annotation of a flag, which f has.
 func annotate(f *pflag.FlagSet, name, key string, values []string) {
-	if err := f.SetAnnotation(name, key, values); err != nil {
-		panic(err) // f has no such flag
+	flag := f.Lookup(name)
+	if flag.Annotations == nil {
+		flag.Annotations = map[string][]string{}
 	}
+	flag.Annotations[key] = values
 }
 
 func envName(flag string) string {
