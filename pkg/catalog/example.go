@@ -19,7 +19,7 @@ package catalog
 import (
 	"fmt"
 
-	"gopkg.in/yaml.v2"
+	"sigs.k8s.io/yaml"
 )
 
 // parseExamples returns the source or the action of the triggers in a configuration, by type.
