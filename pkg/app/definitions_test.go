@@ -31,7 +31,7 @@ import (
 // TestApplyDefinitions applies an action to a real API server, changes it, and lists it.
 func TestApplyDefinitions(t *testing.T) {
 	e := newEnv(t)
-	e.InstallKubeTrigger(t)
+	e.installCRDs(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "mark.cue")
 	write := func(path, text string) {

@@ -42,6 +42,7 @@ type Cluster struct {
 	Kubeconfig string
 
 	supervisor *supervisor
+	shared     bool
 }
 
 // Option configures a cluster.
@@ -159,6 +160,7 @@ func (s *sharedClusters) get(controllerManager bool) (*Cluster, error) {
 	// The cluster outlives the first test and its context.
 	c, err := New(context.Background(), opts...)
 	if err == nil {
+		c.shared = true
 		s.clusters[controllerManager] = c
 	}
 	return c, err

@@ -57,9 +57,12 @@ func (c *Cluster) InstallApplicationCRD(t testing.TB) {
 
 // InstallKubeTrigger installs the CRDs, the manifests and the policies of kube-trigger, in
 // the namespace vela-system. Its pods do not run. The API server enforces the policies a
-// moment later.
+// moment later, in the whole cluster: a shared one fails the test.
 func (c *Cluster) InstallKubeTrigger(t testing.TB) {
 	t.Helper()
+	if c.shared {
+		t.Fatal("install kube-trigger: its policies would hinder the other tests; use cluster.Own")
+	}
 	root, err := root()
 	if err != nil {
 		t.Fatal(err)
