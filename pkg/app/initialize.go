@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"k8s.io/client-go/kubernetes/scheme"
@@ -91,15 +92,19 @@ func (o TriggerOptions) entry(ctx context.Context, kind, name string) (catalog.E
 	if name == "" {
 		return catalog.Entry{}, InvalidError{fmt.Errorf("no %s; name its type with --%s", kind, kind)}
 	}
-	all, err := Catalog(ctx, o.ActionsDir, "")
+	named, err := Catalog(ctx, o.ActionsDir, name)
+	if i := slices.IndexFunc(named, func(e catalog.Entry) bool { return e.Kind == kind }); i >= 0 {
+		return named[i], nil
+	}
+	if invalid := (InvalidError{}); err != nil && !errors.As(err, &invalid) {
+		return catalog.Entry{}, err
+	}
+	all, err := Catalog(ctx, o.ActionsDir, "") // which types there are
 	if err != nil {
 		return catalog.Entry{}, err
 	}
 	var types []string
 	for _, e := range all {
-		if e.Kind == kind && e.Type == name {
-			return e, nil
-		}
 		if e.Kind == kind {
 			types = append(types, e.Type)
 		}

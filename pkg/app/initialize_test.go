@@ -19,6 +19,7 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kubevela/kube-trigger/pkg/catalog"
@@ -31,38 +32,46 @@ func TestNewTrigger_Valid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
+	var tests []string
 	for _, e := range entries {
-		t.Run(e.Kind+"/"+e.Type, func(t *testing.T) {
-			o := TriggerOptions{Name: "first", Source: "resource-watcher", Action: "log"}
-			if e.Kind == catalog.Source {
-				o.Source = e.Type
-			} else {
-				o.Action = e.Type
-			}
-			text, err := NewTrigger(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join(t.TempDir(), "trigger.yaml")
-			if err := WriteNew(file, text, nil); err != nil {
-				t.Fatal(err)
-			}
-			if v, err := Validate(t.Context(), ValidateOptions{Config: file}); err != nil || v.Triggers != 1 {
-				t.Errorf("got %d triggers, %v\n%s", v.Triggers, err, text)
-			}
-			tests := TestPath(file)
-			if err := NewTests(t.Context(), file, "", tests, nil); err != nil {
-				t.Fatal(err)
-			}
-			if results, err := Test(t.Context(), TestOptions{Paths: []string{tests}}); err != nil || len(results) != 1 || len(results[0].Invalid) > 0 || len(results[0].Tests) != 1 || len(results[0].Tests[0].Failures) > 0 {
-				t.Errorf("got %+v, %v of the new test, want that it passes", results, err)
-			}
-			if err := WriteNew(file, nil, nil); err == nil {
-				t.Error("the file was overwritten")
-			}
-			if kept, err := os.ReadFile(file); err != nil || string(kept) != string(text) {
-				t.Errorf("got %q, %v after the second write", kept, err)
-			}
-		})
+		name := strings.ToLower(e.Kind) + "-" + e.Type
+		o := TriggerOptions{Name: name, Source: "resource-watcher", Action: "log"}
+		if e.Kind == catalog.Source {
+			o.Source = e.Type
+		} else {
+			o.Action = e.Type
+		}
+		text, err := NewTrigger(t.Context(), o)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		file := filepath.Join(dir, name+".yaml")
+		if err := WriteNew(file, text, nil); err != nil {
+			t.Fatal(err)
+		}
+		test := TestPath(file)
+		if err := NewTests(t.Context(), file, "", test, nil); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, text)
+		}
+		tests = append(tests, test)
+		if err := WriteNew(file, nil, nil); err == nil {
+			t.Errorf("%s: the file was overwritten", name)
+		}
+		if kept, err := os.ReadFile(file); err != nil || string(kept) != string(text) {
+			t.Errorf("%s: got %q, %v after the second write", name, kept, err)
+		}
+	}
+	if v, err := Validate(t.Context(), ValidateOptions{Config: dir}); err != nil || v.Triggers != len(entries) {
+		t.Errorf("got %d triggers, %v, want %d", v.Triggers, err, len(entries))
+	}
+	results, err := Test(t.Context(), TestOptions{Paths: tests})
+	if err != nil || len(results) != len(entries) {
+		t.Fatalf("got %d results, %v, want %d", len(results), err, len(entries))
+	}
+	for _, r := range results {
+		if len(r.Invalid) > 0 || len(r.Tests) != 1 || len(r.Tests[0].Failures) > 0 {
+			t.Errorf("got %+v of the new test, want that it passes", r)
+		}
 	}
 }
