@@ -131,7 +131,7 @@ func printTriggers(b *strings.Builder, triggers []simulation.Trigger) {
 		}
 	})
 	for _, t := range triggers {
-		if t.Recording == "" {
+		if len(t.Recordings) == 0 {
 			fmt.Fprintf(b, "%s: the journal has no events of its source\n", t.Trigger)
 		}
 	}

@@ -98,10 +98,12 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: byte %d: %v", e.File, e
 func (e *Error) Unwrap() error { return e.Err }
 
 // Stream identifies the source of a record: triggers with the same type and the same key of
-// a subscription share it.
+// a subscription share it, as long as one Writer writes.
 type Stream struct {
 	Source string `json:"source"`
 	Key    string `json:"key"`
+	// Session is the number of the first segment of the Writer, which sets it.
+	Session int `json:"session"`
 }
 
 // Record is an event as it was delivered. Data and Old are JSON; empty for nil.

@@ -97,15 +97,17 @@ func TestJournal_RoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j.Records != 501 || len(all) != 501 || len(j.Streams) != 3 || !j.From.Equal(start) || !j.To.Equal(start.Add(500*time.Second)) || j.Cut != nil {
+	if j.Records != 501 || len(all) != 501 || len(j.Streams) != 4 || !j.From.Equal(start) || !j.To.Equal(start.Add(500*time.Second)) || j.Cut != nil {
 		t.Fatalf("%+v with %d records", j, len(all))
 	}
 	for i, got := range all {
-		size := 1000
+		size, session := 1000, 1
 		if i == 500 {
-			size = 1
+			size, session = 1, 2
 		}
-		if want := record(i, size); !reflect.DeepEqual(got, want) {
+		want := record(i, size)
+		want.Stream.Session = session
+		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("record %d is %+v, want %+v", i, got, want)
 		}
 	}

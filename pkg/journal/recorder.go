@@ -64,7 +64,7 @@ func (s subscription) Open(shared []source.Subscription) source.Source {
 			all[i] = recorded.Subscription
 		}
 	}
-	return recordedSource{s.Subscription.Open(all), s.recorder, Stream{s.sourceType, s.Key()}}
+	return recordedSource{s.Subscription.Open(all), s.recorder, Stream{Source: s.sourceType, Key: s.Key()}}
 }
 
 // recordedSource is a source whose events are recorded.

@@ -45,6 +45,8 @@ type Writer struct {
 	file   *os.File
 	size   int64
 	number int
+	// session is the number of the Writer's first segment.
+	session int
 	// old are the earlier segments, the oldest first.
 	old []segment
 	// streams has the indexes of the streams of the segment.
@@ -85,6 +87,7 @@ func Create(dir string, maxSize int64) (*Writer, error) {
 			return nil, fmt.Errorf("%s: the name is not that of a segment: %w", w.old[n-1].path, err)
 		}
 	}
+	w.session = w.number + 1
 	w.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
 	return w, err
 }
@@ -131,6 +134,7 @@ func (w *Writer) Append(r Record) error {
 			return err
 		}
 	}
+	r.Stream.Session = w.session
 	index, ok := w.streams[r.Stream]
 	if !ok {
 		text, err := json.Marshal(r.Stream)

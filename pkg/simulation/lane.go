@@ -19,6 +19,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,10 +40,9 @@ const queueBytes = 1 << 50
 type lane struct {
 	ref     event.TriggerRef
 	manager string
-	// stream is the stream of the trigger's events; zero if there is none. replay makes its
-	// events of them; nil if they are the same.
-	stream journal.Stream
-	replay source.Replay
+	// streams are the streams of the trigger's events, one of each session of the journal, and
+	// what makes its events of them; nil if they are the same.
+	streams map[journal.Stream]source.Replay
 	// ticks are the events of a schedule that was not recorded; nil for none, and at the end.
 	// scheduled is set if there is one.
 	ticks     source.TickFeed
@@ -68,9 +68,10 @@ func (s *simulation) lanes(ctx context.Context, triggers []trigger.Compiled, obs
 	for _, t := range triggers {
 		l := &lane{
 			ref: t.TriggerRef, manager: loopguard.FieldManager(t.TriggerRef), clock: rehearsal.NewClock(s.from),
-			own: &ownWrites{events: map[string]bool{}}, stats: newStats(managers, observe),
+			streams: map[journal.Stream]source.Replay{},
+			own:     &ownWrites{events: map[string]bool{}}, stats: newStats(managers, observe),
 		}
-		s.selectStream(l, t)
+		s.selectStreams(l, t)
 		if err := l.start(ctx, t); err != nil {
 			return nil, err
 		}
@@ -79,39 +80,31 @@ func (s *simulation) lanes(ctx context.Context, triggers []trigger.Compiled, obs
 	return all, nil
 }
 
-// selectStream selects the events of l.
-func (s *simulation) selectStream(l *lane, t trigger.Compiled) {
+// selectStreams selects the events of l: those of the best source of each session.
+func (s *simulation) selectStreams(l *lane, t trigger.Compiled) {
 	replayer, ok := t.Subscription.(source.Replayer)
 	keys := []string{t.Subscription.Key()}
 	if ok {
 		keys = replayer.Recordings()
 	}
-	_, recorded := s.recorded(keys[0])
-	if schedule, isSchedule := t.Subscription.(source.TickRehearser); isSchedule && !recorded {
+	best := map[int]journal.Stream{}
+	for stream := range s.Journal.Streams {
+		rank := slices.Index(keys, stream.Key)
+		other, found := best[stream.Session]
+		if rank >= 0 && (!found || rank < slices.Index(keys, other.Key)) {
+			best[stream.Session] = stream
+		}
+	}
+	if schedule, isSchedule := t.Subscription.(source.TickRehearser); isSchedule && len(best) == 0 {
 		l.ticks, l.scheduled = schedule.RehearseTicks(s.from), true
 		return
 	}
-	for _, key := range keys {
-		stream, recorded := s.recorded(key)
-		if !recorded {
-			continue
-		}
-		l.stream, s.wanted[stream] = stream, true
+	for _, stream := range best {
+		s.wanted[stream], l.streams[stream] = true, nil
 		if ok {
-			l.replay = replayer.Replay(key)
-		}
-		return
-	}
-}
-
-// recorded returns the stream with a key, if the journal has it.
-func (s *simulation) recorded(key string) (journal.Stream, bool) {
-	for stream := range s.Journal.Streams {
-		if stream.Key == key {
-			return stream, true
+			l.streams[stream] = replayer.Replay(stream.Key)
 		}
 	}
-	return journal.Stream{}, false
 }
 
 // start starts the engine.
@@ -132,16 +125,17 @@ func (l *lane) start(ctx context.Context, t trigger.Compiled) error {
 	return nil
 }
 
-// feedAll delivers the events of the lane's stream, each at its time.
+// feedAll delivers the events of the lane's streams, each at its time.
 func (l *lane) feedAll(ctx context.Context, events []occurrence) error {
 	for _, e := range events {
-		if e.stream != l.stream {
+		replay, wanted := l.streams[e.stream]
+		if !wanted {
 			continue
 		}
 		o := e.Occurrence
-		if l.replay != nil {
+		if replay != nil {
 			var ok bool
-			if o, ok = l.replay.Next(o); !ok {
+			if o, ok = replay.Next(o); !ok {
 				continue
 			}
 		}

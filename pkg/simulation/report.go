@@ -51,9 +51,9 @@ type Report struct {
 // Trigger is what one trigger would have done.
 type Trigger struct {
 	Trigger string `json:"trigger"`
-	// Recording is the key of the source whose recorded events it got, or "schedule"; empty if
+	// Recordings are the keys of the sources whose recorded events it got, or "schedule"; empty if
 	// the journal has no events for it.
-	Recording string `json:"recording,omitempty"`
+	Recordings []string `json:"recordings,omitempty"`
 	// Events are all events of its source, Suppressed those that its subscription or its
 	// policy dropped, and Failed those whose filter or group failed.
 	Events     int `json:"events"`
@@ -140,13 +140,18 @@ func compareRefs(a, b event.TriggerRef) int { return cmp.Compare(a.String(), b.S
 func (l *lane) report() Trigger {
 	s := l.stats
 	t := Trigger{
-		Trigger: l.ref.String(), Recording: l.stream.Key, Events: s.events,
+		Trigger: l.ref.String(), Events: s.events,
 		Matched: s.counts[engine.Matched], Filtered: s.counts[engine.Filtered], Suppressed: s.counts[engine.Suppressed],
 		Failed: s.counts[engine.DeadLettered], Actions: s.counts[engine.Succeeded], Objects: len(s.objects),
 		FilteredBy: top(s.filtered), SuppressedBy: top(s.suppressed), FailedBy: top(s.failed), TopObjects: topObjects(s.objects),
 	}
+	for stream := range l.streams {
+		t.Recordings = append(t.Recordings, stream.Key)
+	}
+	slices.Sort(t.Recordings)
+	t.Recordings = slices.Compact(t.Recordings)
 	if l.scheduled {
-		t.Recording = "schedule"
+		t.Recordings = []string{"schedule"}
 	}
 	if at, n := s.busiest(); n > 0 {
 		t.Busiest = &Minute{at, n}

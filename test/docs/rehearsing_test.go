@@ -1,0 +1,124 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// rehearsingPage is the page about recording and simulating.
+const rehearsingPage = "docs/rehearsing.md"
+
+// TestRehearsing_Commands runs the commands of docs/rehearsing.md, while a ConfigMap is edited.
+func TestRehearsing_Commands(t *testing.T) {
+	c := cluster.Start(t)
+	kubeconfig, err := os.ReadFile(c.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps := c.Client(t).CoreV1().ConfigMaps(c.Namespace(t))
+	settings, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	trigger := func(filter string) string {
+		return fmt.Sprintf(`
+triggers:
+  - name: edits
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    filter: %s
+    action: {type: log, properties: {message: edited}}
+`, settings.Namespace, filter)
+	}
+	for name, text := range map[string]string{
+		".cluster/kubeconfig": string(kubeconfig),
+		"triggers.yaml":       trigger(`context.data.data.color == "blue"`),
+		"new.yaml":            trigger(`context.data.metadata.name == "settings"`),
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
+	edit := func(t *testing.T, color string) {
+		t.Helper()
+		if _, err := maps.Patch(t.Context(), "settings", types.MergePatchType, fmt.Appendf(nil, `{"data": {"color": %q}}`, color), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var commands []string
+	for _, b := range codeBlocks(t, rehearsingPage) {
+		commands = append(commands, lines(b.text)...)
+	}
+	if len(commands) != 4 {
+		t.Fatalf("got commands %q, want 4", commands)
+	}
+	for i, line := range commands {
+		t.Run(strings.Fields(line)[1], func(t *testing.T) {
+			line := "bin/" + line
+			if i >= 2 {
+				if out, want := shell(t, dir, line), []string{"TRIGGER", "with other actions"}[i-2]; !strings.Contains(out, want) {
+					t.Errorf("%s: got\n%s\nwant %q", line, out, want)
+				}
+				return
+			}
+			if i == 0 {
+				line += " --log-level info" // startTrigger waits for the log
+			}
+			startTrigger(t, dir, line)
+			before := matches(t, dir)
+			for deadline := time.Now().Add(time.Minute); matches(t, dir) <= before; time.Sleep(100 * time.Millisecond) {
+				edit(t, "green") // the watch of ConfigMaps may begin after another one
+				edit(t, "blue")
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: no edit is in the journal", line)
+				}
+			}
+		})
+	}
+}
+
+// matches returns how many of the edits in the journal of dir matched.
+func matches(t *testing.T, dir string) int {
+	t.Helper()
+	if files, err := filepath.Glob(filepath.Join(dir, "week", "*")); err != nil || len(files) == 0 {
+		return 0 // the first event makes the first file
+	}
+	var report struct{ Triggers []struct{ Matched int } }
+	if err := json.Unmarshal([]byte(shell(t, dir, "bin/kube-trigger simulate -f triggers.yaml --journal week -o json")), &report); err != nil {
+		t.Fatal(err)
+	}
+	return report.Triggers[0].Matched
+}
