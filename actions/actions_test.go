@@ -43,7 +43,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
-	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 var update = flag.Bool("update", false, "update the golden files")
@@ -104,7 +103,7 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	data := object(t, ev)
 	e := event.Event{Source: "resource-watcher", Type: event.Update, Data: data, Time: time.Unix(0, 0)}
 	// An action that waits for what a controller would do ends with an error.
-	ctx, cancel := context.WithTimeout(t.Context(), cluster.WaitTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if _, err := a.Start(nil, nil)(ctx, e); err != nil {
 		out["error"] = fmt.Sprintf("%v\nterminal: %v\n", err, action.IsTerminal(err))
