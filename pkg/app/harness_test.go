@@ -243,7 +243,7 @@ func runOptions(t *testing.T, config, kubeconfig string) RunOptions {
 	return o
 }
 
-func writeConfig(t *testing.T, text string) string {
+func writeConfig(t testing.TB, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/journal"
 )
 
@@ -37,7 +38,7 @@ func records(t *testing.T, dir string) map[string]int {
 	err = j.Blocks(func(b journal.Block) error {
 		all, err := b.Records()
 		for _, r := range all {
-			if o, err := r.Occurrence(); err != nil {
+			if o, err := r.Occurrence(expr.FieldSet{}); err != nil {
 				return err
 			} else if filepath.Base(o.Event.Key) == "settings" {
 				found[o.Event.Type]++

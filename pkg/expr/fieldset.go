@@ -35,6 +35,18 @@ type fieldNode struct {
 // All returns the set of all fields.
 func All() FieldSet { return FieldSet{&fieldNode{all: true}} }
 
+// Fields returns the set of these fields with all that is below them.
+func Fields(names ...string) FieldSet {
+	if len(names) == 0 {
+		return FieldSet{}
+	}
+	root := &fieldNode{}
+	for _, name := range names {
+		root.add([]string{name})
+	}
+	return FieldSet{root}
+}
+
 // IsAll reports whether s holds all fields.
 func (s FieldSet) IsAll() bool { return s.root != nil && s.root.all }
 

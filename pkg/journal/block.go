@@ -34,7 +34,15 @@ func appendRecord(b []byte, r *Record, stream int, last int64) []byte {
 	for _, s := range r.Unchanged {
 		b = appendBytes(b, s)
 	}
-	return appendBytes(appendBytes(b, r.Data), r.Old)
+	b = appendBytes(b, r.Old)
+	if r.Data == nil {
+		return binary.AppendUvarint(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(r.Data))+1)
+	for _, f := range r.Data {
+		b = appendBytes(appendBytes(b, f.Name), f.JSON)
+	}
+	return b
 }
 
 func appendBytes[T string | []byte](b []byte, v T) []byte {
@@ -109,7 +117,17 @@ func decodeRecords(block []byte, streams []Stream, count int) ([]Record, error) 
 		for range n {
 			r.Unchanged = append(r.Unchanged, string(d.bytes()))
 		}
-		r.Data, r.Old = d.bytes(), d.bytes()
+		r.Old = d.bytes()
+		if n = d.uvarint(); n > uint64(len(d.rest))+1 {
+			d.fail()
+			break
+		}
+		if n > 0 {
+			r.Data = make([]Field, n-1)
+		}
+		for i := range r.Data {
+			r.Data[i] = Field{string(d.bytes()), d.bytes()}
+		}
 		records = append(records, r)
 	}
 	if d.failed || len(records) != count {

@@ -39,6 +39,7 @@ import (
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -106,26 +107,40 @@ type Stream struct {
 	Session int `json:"session"`
 }
 
-// Record is an event as it was delivered. Data and Old are JSON; empty for nil.
+// Field is a field of an object, with its value as JSON.
+type Field struct {
+	Name string
+	JSON []byte
+}
+
+// Record is an event as it was delivered. Data is nil if the event has none. Old is JSON; empty
+// for nil.
 type Record struct {
 	Stream                         Stream
 	Time                           time.Time
 	Type, ID, Cluster, Key, Writer string
 	Unchanged                      []string
-	Data, Old                      []byte
+	Data                           []Field
+	Old                            []byte
 }
 
-// Occurrence returns the event.
-func (r *Record) Occurrence() (o source.Occurrence, err error) {
+// Occurrence returns the event, with those fields of its data of which fields has something.
+func (r *Record) Occurrence(fields expr.FieldSet) (o source.Occurrence, err error) {
 	o = source.Occurrence{
 		Event: event.Event{
 			Source: r.Stream.Source, Type: r.Type, ID: r.ID, Cluster: r.Cluster, Key: r.Key, Time: r.Time,
 		},
 		Delivery: source.Delivery{Writer: r.Writer, Unchanged: r.Unchanged},
 	}
-	if len(r.Data) > 0 {
-		if o.Event.Data, err = number.UnmarshalObject(r.Data); err != nil {
-			return o, fmt.Errorf("data of event %q: %w", r.ID, err)
+	if r.Data != nil {
+		o.Event.Data = make(map[string]any, len(r.Data))
+	}
+	for _, f := range r.Data {
+		if fields.Under(f.Name).Empty() {
+			continue
+		}
+		if o.Event.Data[f.Name], err = number.Unmarshal(f.JSON); err != nil {
+			return o, fmt.Errorf("field %q of event %q: %w", f.Name, r.ID, err)
 		}
 	}
 	if len(r.Old) > 0 {

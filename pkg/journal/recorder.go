@@ -20,6 +20,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
@@ -99,8 +101,12 @@ func (r *Recorder) record(stream Stream, ev event.Event, d source.Delivery) erro
 		return err
 	}
 	var old []byte
-	if !redact.Holds(ev.Data) { // its fields do not say that they are those of a Secret
-		if old, err = encode(ev.Old); err != nil {
+	if ev.Old != nil && !redact.Holds(ev.Data) { // its fields do not say that they are those of a Secret
+		public, err := public(ev.Old)
+		if err != nil {
+			return err
+		}
+		if old, err = json.Marshal(public); err != nil {
 			return err
 		}
 	}
@@ -114,14 +120,30 @@ func (r *Recorder) record(stream Stream, ev event.Event, d source.Delivery) erro
 	return nil
 }
 
-// encode returns the JSON of data without the values of Secrets.
-func encode(data map[string]any) ([]byte, error) {
+// encode returns the fields of data, sorted, without the values of Secrets.
+func encode(data map[string]any) ([]Field, error) {
 	if data == nil {
 		return nil, nil
 	}
-	public := redact.Public(data)
-	if public == nil {
-		return nil, errors.New("the values of Secrets cannot be left out")
+	public, err := public(data)
+	if err != nil {
+		return nil, err
 	}
-	return json.Marshal(public)
+	fields := make([]Field, 0, len(public))
+	for _, name := range slices.Sorted(maps.Keys(public)) {
+		value, err := json.Marshal(public[name])
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, Field{name, value})
+	}
+	return fields, nil
+}
+
+// public returns data without the values of Secrets.
+func public(data map[string]any) (map[string]any, error) {
+	if p := redact.Public(data); p != nil {
+		return p, nil
+	}
+	return nil, errors.New("the values of Secrets cannot be left out")
 }

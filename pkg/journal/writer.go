@@ -126,7 +126,11 @@ func (w *Writer) Append(r Record) error {
 		w.err = nil
 		return err
 	}
-	if size := len(r.Data) + len(r.Old); size > MaxRecord/2 {
+	size := len(r.Old)
+	for _, f := range r.Data {
+		size += len(f.Name) + len(f.JSON)
+	}
+	if size > MaxRecord/2 {
 		return fmt.Errorf("event %q: %d bytes are too large for a record", r.ID, size)
 	}
 	if w.file == nil {

@@ -99,8 +99,12 @@ func (s *simulation) selectStreams(l *lane, t trigger.Compiled) {
 		l.ticks, l.scheduled = schedule.RehearseTicks(s.from), true
 		return
 	}
+	fields := t.DataFields
+	if ok {
+		fields = fields.Union(replayer.ReplayFields())
+	}
 	for _, stream := range best {
-		s.wanted[stream], l.streams[stream] = true, nil
+		s.wanted[stream], l.streams[stream] = s.wanted[stream].Union(fields), nil
 		if ok {
 			l.streams[stream] = replayer.Replay(stream.Key)
 		}

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/journal"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -59,7 +60,7 @@ type Options struct {
 func Run(ctx context.Context, o Options) (Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &simulation{Options: o, from: o.Journal.From, to: o.Journal.To, wanted: map[journal.Stream]bool{}}
+	s := &simulation{Options: o, from: o.Journal.From, to: o.Journal.To, wanted: map[journal.Stream]expr.FieldSet{}}
 	if s.from.Before(o.Since) {
 		s.from = o.Since
 	}
@@ -94,8 +95,9 @@ type simulation struct {
 	Options
 	from, to time.Time
 	all      []*lane
-	// wanted are the streams that lanes read.
-	wanted map[journal.Stream]bool
+	// wanted are the streams that lanes read, and the fields of their events' data on which a
+	// decision depends.
+	wanted map[journal.Stream]expr.FieldSet
 	// records is the number of records from from to to.
 	records int
 }
@@ -187,10 +189,11 @@ func (s *simulation) decode(b journal.Block) (d decoded) {
 			continue
 		}
 		d.records++
-		if !s.wanted[r.Stream] {
+		fields, wanted := s.wanted[r.Stream]
+		if !wanted {
 			continue
 		}
-		o, err := r.Occurrence()
+		o, err := r.Occurrence(fields)
 		if err != nil {
 			return decoded{err: err}
 		}

@@ -16,12 +16,16 @@ limitations under the License.
 
 package source
 
+import "github.com/kubevela/kube-trigger/pkg/expr"
+
 // A Replayer is a Subscription whose events can be made of those that other sources have
 // recorded.
 type Replayer interface {
 	// Recordings returns the keys of the sources whose events suffice, the best first. The
 	// first one is the subscription's own key.
 	Recordings() []string
+	// ReplayFields are the fields of the events' data that a replay depends on.
+	ReplayFields() expr.FieldSet
 	// Replay returns a replay of what the source with that key has recorded.
 	Replay(key string) Replay
 }

@@ -28,11 +28,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// compileGroup returns the grouping of a trigger, nil if it has none, and the fields
-// below `context.old` that it refers to.
-func (c Compiler) compileGroup(t event.Trigger, spec v1alpha1.Trigger) (grouping engine.Grouping, old expr.FieldSet, list diag.List) {
+// compileGroup returns the grouping of a trigger, nil if it has none, and the fields of
+// `context` that it depends on.
+func (c Compiler) compileGroup(t event.Trigger, spec v1alpha1.Trigger) (grouping engine.Grouping, depends expr.FieldSet, list diag.List) {
 	if spec.Group == nil {
-		return nil, old, nil
+		return nil, depends, nil
 	}
 	if spec.Debounce == nil {
 		list.Add("group", "requires debounce, the time in which the events of a group are collected")
@@ -40,20 +40,20 @@ func (c Compiler) compileGroup(t event.Trigger, spec v1alpha1.Trigger) (grouping
 	by, isExpression := groupExpression(spec)
 	switch {
 	case by == v1alpha1.GroupByTrigger:
-		return groupFunc(func(event.Event) (string, bool) { return "", true }), old, list
+		return groupFunc(func(event.Event) (string, bool) { return "", true }), depends, list
 	case by == v1alpha1.GroupByNamespace:
-		return groupFunc(namespaceOf), old, list
+		return groupFunc(namespaceOf), expr.All(), list
 	case !isExpression:
-		return groupFunc(func(event.Event) (string, bool) { return "", false }), old, list
+		return groupFunc(func(event.Event) (string, bool) { return "", false }), depends, list
 	default:
 		problems := c.reject("group")
 		if problems == nil {
 			var g *filter.Group
 			if g, problems = filter.CompileGroup(by, t); g != nil {
-				grouping, old = g, oldDependencies(g.ContextFields())
+				grouping, depends = g, g.ContextFields()
 			}
 		}
-		return grouping, old, append(list, problems.WithPrefix("group.by")...)
+		return grouping, depends, append(list, problems.WithPrefix("group.by")...)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
@@ -42,6 +43,8 @@ type Compiled struct {
 	// Warnings are about what is valid, and probably not meant. Their paths are like
 	// those of Problems.
 	Warnings diag.List
+	// DataFields are the fields of the event's data that its filter and its group depend on.
+	DataFields expr.FieldSet
 	// ByCUE is what of the filter and of the actions CUE evaluates, since it is not compiled. The paths are like
 	// those of Problems.
 	ByCUE diag.List

@@ -116,11 +116,12 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	}
 	list = append(list, problems...)
 	if out.Filter != nil {
-		sourceSpec.Old = sourceSpec.Old.Union(oldDependencies(out.Filter.ContextFields()))
+		fields := out.Filter.ContextFields()
+		sourceSpec.Old, out.DataFields = sourceSpec.Old.Union(oldDependencies(fields)), fields.Under("data")
 	}
-	grouping, old, problems := c.compileGroup(of, spec)
+	grouping, groupFields, problems := c.compileGroup(of, spec)
 	list = append(list, problems...)
-	sourceSpec.Old = sourceSpec.Old.Union(old)
+	sourceSpec.Old, out.DataFields = sourceSpec.Old.Union(oldDependencies(groupFields)), out.DataFields.Union(groupFields.Under("data"))
 	sourceSpec.OnChange, problems = parsePaths(spec.OnChange)
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)

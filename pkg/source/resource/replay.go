@@ -18,10 +18,13 @@ package resource
 
 import (
 	"slices"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/fields"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -41,6 +44,24 @@ func (s subscription) Recordings() []string {
 		}
 	}
 	return keys
+}
+
+// ReplayFields implements source.Replayer.
+func (s subscription) ReplayFields() expr.FieldSet {
+	if s.derived != nil {
+		return expr.All()
+	}
+	names := []string{"apiVersion", "kind", "metadata"} // of the selectors, and of what a Secret is
+	if f, err := fields.ParseSelector(s.field); err == nil {
+		for _, r := range f.Requirements() {
+			name, _, _ := strings.Cut(r.Field, ".")
+			names = append(names, name)
+		}
+	}
+	for _, p := range s.trigger.OnChange {
+		names = append(names, p[0])
+	}
+	return expr.Fields(names...).Union(s.trigger.Old)
 }
 
 // Replay implements source.Replayer. An update by which an object is no longer selected is
