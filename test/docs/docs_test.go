@@ -211,13 +211,15 @@ func checkDiagram(t *testing.T, b codeBlock) {
 }
 
 // isTested reports whether a command is run by TestGettingStarted_Commands,
-// TestOperations_Commands, TestTesting_Commands, TestRehearsing_Commands, TestKubeVela of test/vela or continuous integration.
+// TestOperations_Commands, TestTesting_Commands, TestRehearsing_Commands, TestCluster_Commands,
+// TestKubeVela of test/vela or continuous integration.
 func isTested(line string) bool {
 	switch strings.TrimSpace(strings.SplitN(line, " #", 2)[0]) {
 	case "make demo", "make test", "make bench", "make build":
 		return true
 	}
-	for _, file := range []string{"docs/getting-started.md", "docs/operations.md", testingPage, rehearsingPage, "docs/addon.md", "addon/README.md"} {
+	pages := append(clusterPages(), "docs/getting-started.md", "docs/operations.md", testingPage, rehearsingPage, "docs/addon.md", "addon/README.md")
+	for _, file := range pages {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err == nil && strings.Contains(string(text), line) {
 			return true

@@ -1,0 +1,103 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// clusterPages returns the pages whose commands TestCluster_Commands runs, in this order.
+func clusterPages() []string {
+	return []string{"docs/triggers.md", "docs/actions.md", "docs/cluster.md", "docs/security.md", "docs/upgrades.md"}
+}
+
+// TestCluster_Commands runs commands that need a cluster in which kube-trigger is installed, and no
+// pods of it.
+func TestCluster_Commands(t *testing.T) {
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		t.Skip("needs kubectl")
+	}
+	c := cluster.Start(t, cluster.Own())
+	c.InstallKubeTrigger(t)
+	kubeconfig, err := os.ReadFile(c.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const triggers = `
+triggers:
+  - name: marks
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: team-a, events: [update]}}
+    action: {type: patch-resource, properties: {resource: {apiVersion: v1, kind: ConfigMap, name: seen, namespace: team-a}, patch: {data: {data: {seen: "yes"}}}}}
+`
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		".cluster/kubeconfig":    string(kubeconfig),
+		"triggers.yaml":          triggers,
+		"triggers/triggers.yaml": triggers,
+		"actions/annotate.cue":   "// Write a text to the log.\nimport \"vela/builtin\"\n\nlog: builtin.#Message & {$params: message: parameter.text}\n\nparameter: text: string\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shell(t, dir, "ln -s '"+absolute(t, "addon")+"' addon && kubectl create namespace team-a")
+	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
+	for _, page := range clusterPages() {
+		commands := 0
+		for _, b := range codeBlocks(t, page) {
+			if b.language != "sh" {
+				continue
+			}
+			for _, line := range lines(b.text) {
+				out := shell(t, dir, `set -o pipefail; PATH="$PWD/bin:$PATH"; `+line)
+				commands++
+				for command, want := range map[string]string{
+					"kube-trigger rbac":     "rolebinding.rbac.authorization.k8s.io/kube-trigger-triggers created",
+					"kube-trigger graph -f": "marks",
+					"kube-trigger def":      "trigger-action-annotate created",
+				} {
+					if strings.HasPrefix(line, command) && !strings.Contains(line, ">") && !strings.Contains(out, want) {
+						t.Errorf("%s: %s: got\n%s\nwant %q", page, line, out, want)
+					}
+				}
+			}
+		}
+		if commands == 0 {
+			t.Errorf("%s: no command", page)
+		}
+	}
+}
+
+// absolute returns the absolute path of a file of the repository.
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
