@@ -99,7 +99,7 @@ func completeTypes(actionsDir *string, kinds ...string) cobra.CompletionFunc {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		all, err := app.Catalog(cmd.Context(), *actionsDir, "")
+		all, err := app.Catalog(cmd.Context(), app.CatalogOptions{ActionsDir: *actionsDir}, "")
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}

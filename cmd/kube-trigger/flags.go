@@ -113,6 +113,15 @@ func clusterFlags(f *pflag.FlagSet, o *app.ClusterOptions) {
 	withoutEnv(f, "kubeconfig", "context")
 }
 
+// catalogFlags adds the flags of the actions that are not built in.
+func catalogFlags(f *pflag.FlagSet, o *app.CatalogOptions) {
+	actionsDirFlag(f, &o.ActionsDir)
+	f.BoolVar(&o.FromCluster, "cluster", false, "include the actions and workflow steps of the cluster that triggers in --namespace can use")
+	clusterFlags(f, &o.Cluster)
+	namespaceFlag(f, &o.Namespace)
+	withoutEnv(f, "cluster")
+}
+
 // namespaceFlag adds the flag of the namespace that a command is about.
 func namespaceFlag(f *pflag.FlagSet, namespace *string) {
 	f.StringVarP(namespace, "namespace", "n", "", "the namespace; defaults to that of the kubeconfig")

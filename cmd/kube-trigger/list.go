@@ -18,6 +18,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -37,8 +38,9 @@ func listCommand() *cobra.Command {
 	}
 	cmd.AddCommand(
 		listEntriesCommand("sources", "List the sources, without a cluster", catalog.Source, "  kube-trigger list sources"),
-		listEntriesCommand("actions", "List the built-in actions and those of a directory, without a cluster", catalog.Action,
-			"  # List the built-in actions.\n  kube-trigger list actions\n\n  # List them together with own actions.\n  kube-trigger list actions --actions-dir actions"),
+		listEntriesCommand("actions", "List the built-in actions and those of a directory or a cluster", catalog.Action,
+			"  # List the built-in actions.\n  kube-trigger list actions\n\n  # List them together with own actions.\n  kube-trigger list actions --actions-dir actions\n\n"+
+				"  # List them together with the actions and the workflow steps that a namespace of the cluster has.\n  kube-trigger list actions --cluster -n team-a"),
 		listDefinitionsCommand(),
 	)
 	return cmd
@@ -46,7 +48,7 @@ func listCommand() *cobra.Command {
 
 // listEntriesCommand returns the command that lists the sources or the actions.
 func listEntriesCommand(use, short, kind, example string) *cobra.Command {
-	var actionsDir string
+	var o app.CatalogOptions
 	out := output{format: outputTable}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Example: example, Args: noArgs,
@@ -54,21 +56,21 @@ func listEntriesCommand(use, short, kind, example string) *cobra.Command {
 			if err := out.open(cmd); err != nil {
 				return err
 			}
-			all, err := app.Catalog(cmd.Context(), actionsDir, "")
+			all, err := app.Catalog(cmd.Context(), o, "")
 			if err != nil {
 				return err
 			}
 			entries := []catalog.Entry{}
 			for _, e := range all {
 				if e.Kind == kind {
-					entries = append(entries, catalog.Entry{Kind: e.Kind, Type: e.Type, Description: e.Description})
+					entries = append(entries, catalog.Entry{Kind: e.Kind, Type: e.Type, Description: e.Description, Problem: e.Problem})
 				}
 			}
 			return out.entries(entries)
 		},
 	}
 	if kind == catalog.Action {
-		actionsDirFlag(cmd.Flags(), &actionsDir)
+		catalogFlags(cmd.Flags(), &o)
 	}
 	out.addFlag(cmd.Flags())
 	return cmd
@@ -82,7 +84,12 @@ func (o output) entries(all []catalog.Entry) error {
 	w := tabwriter.NewWriter(o.to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TYPE\tDESCRIPTION")
 	for _, e := range all {
-		fmt.Fprintf(w, "%s\t%s\n", printable.Line(e.Type), printable.Line(e.Description))
+		text := e.Description
+		if e.Problem != "" {
+			first, _, _ := strings.Cut(e.Problem, "\n")
+			text = "cannot be used: " + first
+		}
+		fmt.Fprintf(w, "%s\t%s\n", printable.Line(e.Type), printable.Line(text))
 	}
 	return w.Flush()
 }

@@ -50,7 +50,7 @@ which may be TriggerServices, too.`,
 			if len(args) > 0 {
 				form = args[0]
 			}
-			entries, err := app.Catalog(cmd.Context(), actionsDir, "")
+			entries, err := app.Catalog(cmd.Context(), app.CatalogOptions{ActionsDir: actionsDir}, "")
 			if err != nil {
 				return err
 			}

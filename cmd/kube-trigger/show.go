@@ -33,11 +33,11 @@ import (
 )
 
 func showCommand() *cobra.Command {
-	var actionsDir string
+	var o app.CatalogOptions
 	out := output{format: outputText, formats: []string{outputText, outputJSON, outputYAML}}
 	cmd := &cobra.Command{
 		Use:   "show ACTION|SOURCE",
-		Short: "Show the parameters of an action or a source, with an example, without a cluster",
+		Short: "Show the parameters of an action or a source, with an example",
 		Example: `  # Show an action.
   kube-trigger show bump-application-revision
 
@@ -45,14 +45,17 @@ func showCommand() *cobra.Command {
   kube-trigger show cronjob -o json
 
   # Show an action of a directory.
-  kube-trigger show annotate --actions-dir actions`,
+  kube-trigger show annotate --actions-dir actions
+
+  # Show a workflow step of the cluster.
+  kube-trigger show step/notification --cluster`,
 		Args:              fileArgs(1, "name one action or source of `kube-trigger list actions` or `kube-trigger list sources`"),
-		ValidArgsFunction: completeTypes(&actionsDir, catalog.Source, catalog.Action),
+		ValidArgsFunction: completeTypes(&o.ActionsDir, catalog.Source, catalog.Action),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := out.open(cmd); err != nil {
 				return err
 			}
-			entries, err := app.Catalog(cmd.Context(), actionsDir, args[0])
+			entries, err := app.Catalog(cmd.Context(), o, args[0])
 			if err != nil {
 				return err
 			}
@@ -62,7 +65,7 @@ func showCommand() *cobra.Command {
 			return out.entry(entries[0])
 		},
 	}
-	actionsDirFlag(cmd.Flags(), &actionsDir)
+	catalogFlags(cmd.Flags(), &o)
 	out.addFlag(cmd.Flags())
 	return cmd
 }
@@ -73,6 +76,11 @@ func (o output) entry(e catalog.Entry) error {
 	fmt.Fprintf(&b, "%s (%s)\n", e.Type, e.Kind)
 	if e.Description != "" {
 		fmt.Fprintf(&b, "\n%s\n", e.Description)
+	}
+	if e.Problem != "" {
+		fmt.Fprintf(&b, "\nCannot be used: %s\n", strings.ReplaceAll(e.Problem, "\n", "\n  "))
+		_, err := fmt.Fprint(o.to, printable.Text(b.String()))
+		return err
 	}
 	if len(e.Parameters) > 0 {
 		b.WriteString("\nParameters:\n")
@@ -115,5 +123,5 @@ func (o output) entry(e catalog.Entry) error {
 
 // describeActionsCommand is the child process of list and show.
 func describeActionsCommand() *cobra.Command {
-	return childCommand(app.DescribeActionsCommand, "Describe the actions of a directory for list and show", func(_ context.Context, in io.Reader, out io.Writer) error { return app.DescribeActions(in, out) })
+	return childCommand(app.DescribeActionsCommand, "Describe the actions of a directory or a cluster for list and show", func(_ context.Context, in io.Reader, out io.Writer) error { return app.DescribeActions(in, out) })
 }

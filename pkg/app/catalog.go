@@ -22,25 +22,39 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/catalog"
+	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 // DescribeActionsCommand is the hidden subcommand that has to call DescribeActions. Catalog starts
 // its own executable with it.
 const DescribeActionsCommand = "describe-actions"
 
-// Catalog returns the sources and actions that triggers can use. Actions in actionsDir take
-// precedence over built-in ones. With a name, only what is called so is returned: an
-// InvalidError if there is nothing.
-func Catalog(ctx context.Context, actionsDir, name string) ([]catalog.Entry, error) {
+// CatalogOptions select the actions of Catalog beside the built-in ones.
+type CatalogOptions struct {
+	// ActionsDir is a directory of actions and of definitions of workflow steps; empty for none.
+	ActionsDir string
+	// FromCluster adds the actions and the workflow steps of Cluster that triggers in Namespace
+	// can use. Namespace defaults to that of the kubeconfig.
+	FromCluster bool
+	Cluster     ClusterOptions
+	Namespace   string
+}
+
+// Catalog returns the sources and actions that triggers can use. Own actions take precedence over
+// built-in ones. With a name, only what is called so is returned: an InvalidError if there is
+// nothing.
+func Catalog(ctx context.Context, o CatalogOptions, name string) ([]catalog.Entry, error) {
 	entries, err := catalog.Sources((&clients{}).sources())
 	if err != nil {
 		return nil, err
@@ -50,7 +64,7 @@ func Catalog(ctx context.Context, actionsDir, name string) ([]catalog.Entry, err
 		return nil, problems
 	}
 	sources := actionSources(files)
-	own, err := describeOwn(ctx, actionsDir)
+	own, err := o.describeOwn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +91,11 @@ func Catalog(ctx context.Context, actionsDir, name string) ([]catalog.Entry, err
 		all = slices.DeleteFunc(all, func(e catalog.Entry) bool { return e.Type != name })
 		if len(all) == 0 {
 			slices.Sort(names)
-			return nil, InvalidError{fmt.Errorf("no source and no action is called %q%s", name, diag.Suggest(name, names))}
+			hint := diag.Suggest(name, names)
+			if _, isStep := workflowstep.Parse(name); isStep && !o.FromCluster {
+				hint = "; workflow steps are those of a directory (--actions-dir) or of a cluster (--cluster)"
+			}
+			return nil, InvalidError{fmt.Errorf("no source and no action is called %q%s", name, hint)}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b catalog.Entry) int {
@@ -95,28 +113,39 @@ func actionSources(files map[string][]byte) map[string]string {
 	return sources
 }
 
-// ownActions are the actions of a directory, as describeOwn gives them to its child process.
+// ownActions are actions that are not built in, as describeOwn gives them to its child process.
 type ownActions struct {
-	Sources map[string]string
+	// Files and Definitions are those of a directory.
+	Files       map[string][]byte
+	Definitions config.Files
+	// Cluster are those of a cluster, by type.
+	Cluster map[string]clusterTemplate
 }
 
 // ownEntries is the answer of the child process.
 type ownEntries struct {
-	Entries  []catalog.Entry
-	Problems diag.List
+	Entries     []catalog.Entry
+	Problems    diag.List
+	Diagnostics diag.FileDiagnostics
 }
 
-// describeOwn returns the entries of the actions in dir; none if it is empty.
-func describeOwn(ctx context.Context, dir string) ([]catalog.Entry, error) {
+// describeOwn returns the entries of the actions that are not built in.
+func (o CatalogOptions) describeOwn(ctx context.Context) ([]catalog.Entry, error) {
 	var cfg configuration
-	cfg.readActions(dir)
+	cfg.readActions(o.ActionsDir)
 	if len(cfg.Problems) > 0 {
 		return nil, InvalidError{locate(cfg.Problems)}
 	}
-	if len(cfg.Actions) == 0 {
+	request := ownActions{Files: cfg.Actions, Definitions: cfg.Definitions}
+	if o.FromCluster {
+		var err error
+		if request.Cluster, err = o.clusterTemplates(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if len(request.Files)+len(request.Definitions.List)+len(request.Cluster) == 0 {
 		return nil, nil
 	}
-	request := ownActions{Sources: actionSources(cfg.Actions)}
 	var answer ownEntries
 	if err := inChild(ctx, DescribeActionsCommand, request, &answer); err != nil {
 		return nil, err
@@ -124,16 +153,35 @@ func describeOwn(ctx context.Context, dir string) ([]catalog.Entry, error) {
 	if len(answer.Problems) > 0 {
 		return nil, InvalidError{answer.Problems}
 	}
+	if len(answer.Diagnostics) > 0 {
+		return nil, InvalidError{answer.Diagnostics}
+	}
 	return answer.Entries, nil
 }
 
 // DescribeActions describes the actions that a parent process writes to in, and reports to out.
 func DescribeActions(in io.Reader, out io.Writer) error {
-	return sandbox.Serve(in, out, func(request ownActions, steps *sandbox.Steps) (ownEntries, error) {
+	return sandbox.Serve(in, out, func(request ownActions, steps *sandbox.Steps) (answer ownEntries, err error) {
 		if reason := steps.Begin("actions"); reason != "" {
-			return ownEntries{}, errors.New(reason)
+			return answer, errors.New(reason)
 		}
-		entries, problems := catalog.Actions(request.Sources)
-		return ownEntries{entries, problems}, nil
+		own := map[string]string{}
+		for file, source := range request.Files {
+			own[trigger.TypeOf(file, string(source))] = string(source)
+		}
+		documents, diagnostics := request.Definitions.Load("default", func(string) string { return "" })
+		if answer.Diagnostics = diagnostics; len(diagnostics) > 0 {
+			return answer, nil
+		}
+		for _, d := range documents.Definitions {
+			own[d.Action] = d.Source
+		}
+		answer.Entries, answer.Problems = catalog.Actions(own)
+		for _, name := range slices.Sorted(maps.Keys(request.Cluster)) {
+			if _, exists := own[name]; !exists {
+				answer.Entries = append(answer.Entries, request.Cluster[name].entry(name, steps.Begin("action "+name)))
+			}
+		}
+		return answer, nil
 	})
 }

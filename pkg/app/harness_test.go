@@ -66,6 +66,8 @@ func TestMain(m *testing.M) {
 		exit(ServeEval(context.Background(), os.Stdin, os.Stdout))
 	case len(os.Args) == 2 && os.Args[1] == TestCommand:
 		exit(ServeTest(context.Background(), os.Stdin, os.Stdout))
+	case len(os.Args) == 2 && os.Args[1] == DescribeActionsCommand:
+		exit(DescribeActions(os.Stdin, os.Stdout))
 	case len(os.Args) == 3 && os.Args[1] == childCommand:
 		exit(runChild(os.Args[2]))
 	}

@@ -92,14 +92,14 @@ func (o TriggerOptions) entry(ctx context.Context, kind, name string) (catalog.E
 	if name == "" {
 		return catalog.Entry{}, InvalidError{fmt.Errorf("no %s; name its type with --%s", kind, kind)}
 	}
-	named, err := Catalog(ctx, o.ActionsDir, name)
+	named, err := Catalog(ctx, CatalogOptions{ActionsDir: o.ActionsDir}, name)
 	if i := slices.IndexFunc(named, func(e catalog.Entry) bool { return e.Kind == kind }); i >= 0 {
 		return named[i], nil
 	}
 	if invalid := (InvalidError{}); err != nil && !errors.As(err, &invalid) {
 		return catalog.Entry{}, err
 	}
-	all, err := Catalog(ctx, o.ActionsDir, "") // which types there are
+	all, err := Catalog(ctx, CatalogOptions{ActionsDir: o.ActionsDir}, "") // which types there are
 	if err != nil {
 		return catalog.Entry{}, err
 	}

@@ -28,7 +28,7 @@ import (
 // TestNewTrigger_Valid: a trigger with any source, or with any action, is valid: NewTrigger has
 // Vet check it. Its new test passes.
 func TestNewTrigger_Valid(t *testing.T) {
-	entries, err := Catalog(t.Context(), "", "")
+	entries, err := Catalog(t.Context(), CatalogOptions{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

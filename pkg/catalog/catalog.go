@@ -52,9 +52,11 @@ const (
 type Entry struct {
 	Kind string `json:"kind"`
 	// Type is the value of the field `type` in triggers.
-	Type        string      `json:"type"`
-	Description string      `json:"description,omitempty"`
-	Parameters  []Parameter `json:"parameters,omitempty"`
+	Type        string `json:"type"`
+	Description string `json:"description,omitempty"`
+	// Problem says why an action of a cluster cannot be used; empty for none.
+	Problem    string      `json:"problem,omitempty"`
+	Parameters []Parameter `json:"parameters,omitempty"`
 	// Results are the fields of an action's result.
 	Results []Result `json:"results,omitempty"`
 	// Example has the fields type and properties.

@@ -24,10 +24,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
-
-// descriptionAnnotation has the description of KubeVela's definitions.
-const descriptionAnnotation = "definition.oam.dev/description"
 
 // RenderDefinition returns the Definition of an action as YAML, with its source as a literal
 // block. Without a namespace and a description, these fields are omitted.
@@ -41,7 +39,7 @@ func RenderDefinition(action, namespace, description, source string) ([]byte, er
 		metadata["namespace"] = namespace
 	}
 	if description != "" {
-		metadata["annotations"] = map[string]string{descriptionAnnotation: description}
+		metadata["annotations"] = map[string]string{workflowstep.DescriptionAnnotation: description}
 	}
 	head, err := yaml.Marshal(map[string]any{
 		"apiVersion": corev1alpha1.GroupVersion().String(), "kind": corev1alpha1.DefinitionKind, "metadata": metadata,

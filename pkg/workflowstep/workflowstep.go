@@ -30,6 +30,8 @@ const (
 	Kind = "WorkflowStepDefinition"
 	// RevisionKind is the kind of a version of a definition.
 	RevisionKind = "DefinitionRevision"
+	// DescriptionAnnotation is the annotation of a definition with its description.
+	DescriptionAnnotation = "definition.oam.dev/description"
 
 	// templatePath is the field of a WorkflowStepDefinition with the template, and
 	// revisionPath that of a DefinitionRevision.
