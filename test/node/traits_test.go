@@ -47,6 +47,7 @@ func bumpOnChange(t *testing.T, e env) {
 	e.Apply(t, app)
 	e.waitForRevision(t, ns, 1)
 	e.pod(t, ns, "worker")
+	e.waitForReady(t, ns)
 	e.setColor(t, ns, "green")
 	e.waitForRevision(t, ns, 2)
 	e.removeTraits(t, ns, app)
@@ -63,6 +64,7 @@ func trigger(t *testing.T, e env) {
 	if account := e.account(t, ns); account == "" || account == "kube-trigger" || account == "default" {
 		t.Errorf("got TriggerService with service account %q, want the account of the trait", account)
 	}
+	e.waitForReady(t, ns)
 	e.setColor(t, ns, "green")
 	e.waitForRevision(t, ns, 2)
 
@@ -93,9 +95,33 @@ func restart(t *testing.T, e env) {
 	e.waitForRevision(t, ns, 1)
 	web := client.MatchingLabels{"app.oam.dev/component": "web"}
 	before := e.restartedPod(t, ns, web, 0)
+	e.waitForReady(t, ns)
 	e.setColor(t, ns, "green")
 	e.singlePod(t, ns, web, func(pod *corev1.Pod) bool { return pod.UID != before.UID })
 	e.removeTraits(t, ns, app)
+}
+
+// waitForReady waits until the only TriggerService of a namespace is ready: an Application is
+// healthy before its triggers watch.
+func (e env) waitForReady(t *testing.T, namespace string) {
+	t.Helper()
+	cluster.Eventually(t, "ready TriggerService", func(ctx context.Context) error {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
+		if err := e.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		if len(list.Items) != 1 {
+			return fmt.Errorf("got %d TriggerServices, want 1", len(list.Items))
+		}
+		conditions, _, _ := unstructured.NestedSlice(list.Items[0].Object, "status", "conditions")
+		for _, c := range conditions {
+			if c, _ := c.(map[string]any); c["type"] == "Ready" && c["status"] == "True" {
+				return nil
+			}
+		}
+		return fmt.Errorf("got conditions %v", conditions)
+	})
 }
 
 // removeTraits removes the traits from the Application in the YAML app, and waits until
