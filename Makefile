@@ -5,6 +5,7 @@ IMAGE   ?= kube-trigger:$(VERSION)
 GOARCH  ?= $(shell go env GOARCH)
 
 GOLANGCI_LINT  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+MISSPELL       := go run github.com/golangci/misspell/cmd/misspell@v0.8.0
 CONTROLLER_GEN := go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.20.1
 GOTESTSUM      := go run gotest.tools/gotestsum@v1.13.0 --format pkgname
 
@@ -126,7 +127,8 @@ bin/vela:
 	go -C test/kubevela build -trimpath -ldflags "-s -w" -o $(CURDIR)/bin/vela github.com/oam-dev/kubevela/references/cmd/cli
 
 .PHONY: lint
-lint: ## Check style and the walls between packages
+lint: ## Check style, spelling and the walls between packages
+	git ls-files '*.md' '*.yaml' | xargs $(MISSPELL) -error -locale US
 	$(GOLANGCI_LINT) run
 	cd test/controlplane && $(GOLANGCI_LINT) run --config ../../.golangci.yaml
 	cd test/bench && $(GOLANGCI_LINT) run --config ../../.golangci.yaml

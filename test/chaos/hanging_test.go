@@ -31,7 +31,7 @@ import (
 func hangingAction() scenario {
 	return scenario{
 		name:  "11-hanging-action",
-		claim: "a hanging action: cancelled at its timeout; p99 latency of other triggers changes by less than 10 %",
+		claim: "a hanging action: canceled at its timeout; p99 latency of other triggers changes by less than 10 %",
 		run: func(t *harness) {
 			const objects, rate, timeout = 20, 50, time.Second
 			rounds, updates := t.size(1, 7), t.size(100, 500)
@@ -39,7 +39,7 @@ func hangingAction() scenario {
 			t.forEach(objects+1, o.create)
 			var hang atomic.Bool
 			var mu sync.Mutex
-			var durations []time.Duration // until the request was cancelled
+			var durations []time.Duration // until the request was canceled
 			p := t.proxy(o.cluster)
 			p.inject(func(_ http.ResponseWriter, req *http.Request, _ http.Handler) bool {
 				if req.Method != http.MethodPatch || !strings.HasSuffix(req.URL.Path, object(objects)) || !hang.Load() {
@@ -99,7 +99,7 @@ func hangingAction() scenario {
 			}
 			slices.Sort(ratios)
 			change := ratios[len(ratios)/2] - 1
-			t.figure("%d actions hung and were cancelled after %.2f to %.2f s; p99 of the others %.1f ms, otherwise %.1f ms, median change %+.0f %%",
+			t.figure("%d actions hung and were canceled after %.2f to %.2f s; p99 of the others %.1f ms, otherwise %.1f ms, median change %+.0f %%",
 				len(durations), slices.Min(durations).Seconds(), slices.Max(durations).Seconds(),
 				with.Seconds()*1e3/float64(rounds), without.Seconds()*1e3/float64(rounds), 100*change)
 			timedOut, hung := strings.Count(w.output(), fmt.Sprintf("timed out after %s", timeout)), strings.Count(w.output(), "does not stop")
