@@ -49,6 +49,10 @@ func appendBytes[T string | []byte](b []byte, v T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
 }
 
+// The least sizes of a record, which has ten numbers and lengths, and of a field, which has two:
+// what is allocated for a count is limited by the bytes that are there.
+const minRecord, minField = 10, 2
+
 // decoder decodes the records of a block. After the first problem, it returns zero values.
 type decoder struct {
 	rest   []byte
@@ -94,7 +98,7 @@ func decodeRecords(block []byte, streams []Stream, count int) ([]Record, error) 
 	var (
 		d       = decoder{rest: block}
 		last    int64
-		records = make([]Record, 0, min(count, len(block)))
+		records = make([]Record, 0, min(count, len(block)/minRecord))
 	)
 	for len(d.rest) > 0 {
 		var r Record
@@ -118,7 +122,7 @@ func decodeRecords(block []byte, streams []Stream, count int) ([]Record, error) 
 			r.Unchanged = append(r.Unchanged, string(d.bytes()))
 		}
 		r.Old = d.bytes()
-		if n = d.uvarint(); n > uint64(len(d.rest))+1 {
+		if n = d.uvarint(); n > uint64(len(d.rest)/minField)+1 {
 			d.fail()
 			break
 		}
