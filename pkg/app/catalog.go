@@ -64,7 +64,7 @@ func Catalog(ctx context.Context, o CatalogOptions, name string) ([]catalog.Entr
 		return nil, problems
 	}
 	sources := actionSources(files)
-	own, err := o.describeOwn(ctx)
+	own, err := o.describeOwn(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +118,9 @@ type ownActions struct {
 	// Files and Definitions are those of a directory.
 	Files       map[string][]byte
 	Definitions config.Files
-	// Cluster are those of a cluster, by type.
+	// Cluster are those of a cluster, by type. Only Name is described, unless it is empty.
 	Cluster map[string]clusterTemplate
+	Name    string
 }
 
 // ownEntries is the answer of the child process.
@@ -129,14 +130,15 @@ type ownEntries struct {
 	Diagnostics diag.FileDiagnostics
 }
 
-// describeOwn returns the entries of the actions that are not built in.
-func (o CatalogOptions) describeOwn(ctx context.Context) ([]catalog.Entry, error) {
+// describeOwn returns the entries of the actions that are not built in. With a name, others in a
+// cluster have their type only.
+func (o CatalogOptions) describeOwn(ctx context.Context, name string) ([]catalog.Entry, error) {
 	var cfg configuration
 	cfg.readActions(o.ActionsDir)
 	if len(cfg.Problems) > 0 {
 		return nil, InvalidError{locate(cfg.Problems)}
 	}
-	request := ownActions{Files: cfg.Actions, Definitions: cfg.Definitions}
+	request := ownActions{Files: cfg.Actions, Definitions: cfg.Definitions, Name: name}
 	if o.FromCluster {
 		var err error
 		if request.Cluster, err = o.clusterTemplates(ctx); err != nil {
@@ -174,13 +176,20 @@ func DescribeActions(in io.Reader, out io.Writer) error {
 			return answer, nil
 		}
 		for _, d := range documents.Definitions {
-			own[d.Action] = d.Source
+			if _, exists := own[d.Action]; !exists { // as when triggers are compiled
+				own[d.Action] = d.Source
+			}
 		}
 		answer.Entries, answer.Problems = catalog.Actions(own)
 		for _, name := range slices.Sorted(maps.Keys(request.Cluster)) {
-			if _, exists := own[name]; !exists {
-				answer.Entries = append(answer.Entries, request.Cluster[name].entry(name, steps.Begin("action "+name)))
+			if _, exists := own[name]; exists {
+				continue
 			}
+			if request.Name != "" && request.Name != name {
+				answer.Entries = append(answer.Entries, catalog.Entry{Kind: catalog.Action, Type: name})
+				continue
+			}
+			answer.Entries = append(answer.Entries, request.Cluster[name].entry(name, steps.Begin("action "+name)))
 		}
 		return answer, nil
 	})

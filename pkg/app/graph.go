@@ -24,8 +24,6 @@ import (
 	"maps"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -93,7 +91,7 @@ func (o GraphOptions) clusterFlows(ctx context.Context) (flows []TriggerFlow, un
 	}
 	definition := schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1alpha1", Kind: "Definition"}
 	shared, err := listFiles(ctx, api, definition, functions.Namespace)
-	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+	if err != nil && !isNotInstalled(err) {
 		return nil, nil, err
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(services)) {
