@@ -17,7 +17,6 @@ limitations under the License.
 package docs
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -39,33 +38,18 @@ func TestCluster_Commands(t *testing.T) {
 	}
 	c := cluster.Start(t, cluster.Own())
 	c.InstallKubeTrigger(t)
-	kubeconfig, err := os.ReadFile(c.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
 	const triggers = `
 triggers:
   - name: marks
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: team-a, events: [update]}}
     action: {type: patch-resource, properties: {resource: {apiVersion: v1, kind: ConfigMap, name: seen, namespace: team-a}, patch: {data: {data: {seen: "yes"}}}}}
 `
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		".cluster/kubeconfig":    string(kubeconfig),
+	dir := workspace(t, c, map[string]string{
 		"triggers.yaml":          triggers,
 		"triggers/triggers.yaml": triggers,
 		"actions/annotate.cue":   "// Write a text to the log.\nimport \"vela/builtin\"\n\nlog: builtin.#Message & {$params: message: parameter.text}\n\nparameter: text: string\n",
-	} {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	shell(t, dir, "ln -s '"+absolute(t, "addon")+"' addon && kubectl create namespace team-a")
-	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
 	for _, page := range clusterPages() {
 		commands := 0
 		for _, b := range codeBlocks(t, page) {

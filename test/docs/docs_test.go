@@ -51,6 +51,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 const root = "../.."
@@ -332,6 +333,31 @@ func copyTree(t *testing.T) string {
 	dir := t.TempDir()
 	shell(t, root, "git ls-files -z --cached --others --exclude-standard --deduplicate | "+
 		"xargs -0 sh -c 'for f; do test -e \"$f\" && echo \"$f\"; done' sh | tar -cf - -T - | tar -xf - -C "+dir)
+	return dir
+}
+
+// workspace returns a directory with files, the kubeconfig of c and bin/kube-trigger.
+func workspace(t *testing.T, c *cluster.Cluster, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	kubeconfig, err := os.ReadFile(c.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, text []byte) {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".cluster/kubeconfig", kubeconfig)
+	for name, text := range files {
+		write(name, []byte(text))
+	}
+	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
 	return dir
 }
 

@@ -31,29 +31,14 @@ import (
 func TestOperations_Commands(t *testing.T) {
 	c := cluster.Start(t)
 	c.InstallApplicationCRD(t)
-	kubeconfig, err := os.ReadFile(c.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		".cluster/kubeconfig": string(kubeconfig),
+	dir := workspace(t, c, map[string]string{
 		"config.yaml": `
 triggers:
   - source: {type: resource-watcher, properties: {apiVersion: v1, kind: Namespace, events: [sync], fieldSelector: metadata.name=default}}
     action: {type: bump-application-revision, properties: {namespace: default}}
     retry: {limit: 0}
 `,
-	} {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
+	})
 	startTrigger(t, dir, "bin/kube-trigger run -c config.yaml")
 	const list = "bin/kube-trigger dead-letters list -c config.yaml"
 	id := strings.Fields(strings.Split(waitForOutput(t, dir, list, "RetriesExhausted"), "\n")[1])[0]

@@ -17,13 +17,12 @@ limitations under the License.
 package docs
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -39,16 +38,11 @@ const rehearsingPage = "docs/rehearsing.md"
 // TestRehearsing_Commands runs the commands of docs/rehearsing.md, while a ConfigMap is edited.
 func TestRehearsing_Commands(t *testing.T) {
 	c := cluster.Start(t)
-	kubeconfig, err := os.ReadFile(c.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
 	maps := c.Client(t).CoreV1().ConfigMaps(c.Namespace(t))
 	settings, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
 	trigger := func(filter string) string {
 		return fmt.Sprintf(`
 triggers:
@@ -58,20 +52,10 @@ triggers:
     action: {type: log, properties: {message: edited}}
 `, settings.Namespace, filter)
 	}
-	for name, text := range map[string]string{
-		".cluster/kubeconfig": string(kubeconfig),
-		"triggers.yaml":       trigger(`context.data.data.color == "blue"`),
-		"new.yaml":            trigger(`context.data.metadata.name == "settings"`),
-	} {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
+	dir := workspace(t, c, map[string]string{
+		"triggers.yaml": trigger(`context.data.data.color == "blue"`),
+		"new.yaml":      trigger(`context.data.metadata.name == "settings"`),
+	})
 	edit := func(t *testing.T, color string) {
 		t.Helper()
 		if _, err := maps.Patch(t.Context(), "settings", types.MergePatchType, fmt.Appendf(nil, `{"data": {"color": %q}}`, color), metav1.PatchOptions{}); err != nil {
@@ -99,13 +83,14 @@ triggers:
 			}
 			startTrigger(t, dir, line)
 			before := matches(t, dir)
-			for deadline := time.Now().Add(time.Minute); matches(t, dir) <= before; time.Sleep(100 * time.Millisecond) {
+			cluster.Eventually(t, "an edit in the journal", func(context.Context) error {
 				edit(t, "green") // the watch of ConfigMaps may begin after another one
 				edit(t, "blue")
-				if time.Now().After(deadline) {
-					t.Fatalf("%s: no edit is in the journal", line)
+				if n := matches(t, dir); n <= before {
+					return fmt.Errorf("%s: got %d matches, as before", line, n)
 				}
-			}
+				return nil
+			})
 		})
 	}
 }

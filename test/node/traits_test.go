@@ -71,18 +71,27 @@ func trigger(t *testing.T, e env) {
 	e.removeTraits(t, ns, app)
 }
 
+// triggerService returns the only TriggerService of a namespace.
+func (e env) triggerService(ctx context.Context, namespace string) (*unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
+	if err := e.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	if len(list.Items) != 1 {
+		return nil, fmt.Errorf("got %d TriggerServices, want 1", len(list.Items))
+	}
+	return &list.Items[0], nil
+}
+
 // account returns the ServiceAccount that the only TriggerService of a namespace names.
 func (e env) account(t *testing.T, namespace string) string {
 	t.Helper()
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
-	if err := e.Client.List(t.Context(), list, client.InNamespace(namespace)); err != nil {
+	service, err := e.triggerService(t.Context(), namespace)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Items) != 1 {
-		t.Fatalf("got %d TriggerServices, want 1", len(list.Items))
-	}
-	account, _, _ := unstructured.NestedString(list.Items[0].Object, "spec", "serviceAccountName")
+	account, _, _ := unstructured.NestedString(service.Object, "spec", "serviceAccountName")
 	return account
 }
 
@@ -106,15 +115,11 @@ func restart(t *testing.T, e env) {
 func (e env) waitForReady(t *testing.T, namespace string) {
 	t.Helper()
 	cluster.Eventually(t, "ready TriggerService", func(ctx context.Context) error {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
-		if err := e.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		service, err := e.triggerService(ctx, namespace)
+		if err != nil {
 			return err
 		}
-		if len(list.Items) != 1 {
-			return fmt.Errorf("got %d TriggerServices, want 1", len(list.Items))
-		}
-		conditions, _, _ := unstructured.NestedSlice(list.Items[0].Object, "status", "conditions")
+		conditions, _, _ := unstructured.NestedSlice(service.Object, "status", "conditions")
 		for _, c := range conditions {
 			if c, _ := c.(map[string]any); c["type"] == "Ready" && c["status"] == "True" {
 				return nil
