@@ -142,7 +142,7 @@ func functionCalls() map[string]functionCall {
 // functionsOf returns the definitions of p that make calls.
 func functionsOf(t *testing.T, p provider.Package) []string {
 	t.Helper()
-	it, err := cuecontext.New().CompileString(p.Source).Fields(cue.Definitions(true))
+	it, err := cuecontext.New().CompileString(p.Source()).Fields(cue.Definitions(true))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (t *Template) callSites() ([]callSite, error) {
 	if err != nil {
 		return nil, err
 	}
-	functionAt := newFunctionFinder(file)
+	functionAt := newFunctionFinder(file, t.library)
 	var out []callSite
 	for _, d := range file.Decls {
 		field := ""
@@ -120,7 +120,7 @@ func (t *Template) rewrite(change func(file *ast.File, c *ast.Comprehension, cal
 	if err != nil {
 		return nil, err
 	}
-	functionAt := newFunctionFinder(file)
+	functionAt := newFunctionFinder(file, t.library)
 	ast.Walk(file, func(n ast.Node) bool {
 		if c, ok := n.(*ast.Comprehension); ok {
 			change(file, c, refersTo(c.Value, functionAt, func(provider.Call) bool { return true }))
@@ -132,11 +132,13 @@ func (t *Template) rewrite(change func(file *ast.File, c *ast.Comprehension, cal
 	if err != nil {
 		return nil, err
 	}
-	out, problems := Parse(t.name, string(text))
-	if len(problems) > 0 {
-		return nil, problems
+	out := *t
+	out.source, out.trees, out.withResult = string(text), &templateTrees{}, nil
+	if file, err = out.parseForStages(); err != nil {
+		return nil, err
 	}
-	return out, nil
+	out.analyse(file)
+	return &out, nil
 }
 
 // keepClauses removes the conditions of a comprehension that keep does not select. If there would

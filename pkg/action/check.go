@@ -34,24 +34,23 @@ import (
 
 // checkNames reports references to packages, definitions of packages and fields of
 // `context` that do not exist. CUE itself reports them only as incomplete values.
-func checkNames(file *ast.File, context []string) diag.List {
-	packages := provider.Packages()
+func checkNames(file *ast.File, context []string, l library) diag.List {
 	known := map[string][]string{"context": context}
 	descriptions := map[string]string{"context": "context"}
 	var list diag.List
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
 		path, _, _ = strings.Cut(path, ":")
-		p, ok := packages[path]
+		p, ok := l[path]
 		switch {
 		case ok:
 			name := importName(spec, path)
-			known[name], descriptions[name] = definitions(p), path
+			known[name], descriptions[name] = slices.Sorted(maps.Keys(p.functions())), path
 		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
-			names := provider.ImportPaths(packages)
+			names := l.paths()
 			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s; known packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
 		case !slices.Contains(types.StandardLibrary(), path):
-			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s", path, diag.Suggest(path, append(provider.ImportPaths(packages), types.StandardLibrary()...))))
+			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s", path, diag.Suggest(path, append(l.paths(), types.StandardLibrary()...))))
 		}
 	}
 	ast.Walk(file, func(n ast.Node) bool {
@@ -95,6 +94,3 @@ func importName(spec *ast.ImportSpec, path string) string {
 func diagnosticAt(pos token.Pos, format string, args ...any) diag.Diagnostic {
 	return diag.Diagnostic{Line: pos.Line(), Column: pos.Column(), Message: fmt.Sprintf(format, args...)}
 }
-
-// definitions returns the sorted names of the definitions of p.
-func definitions(p provider.Package) []string { return slices.Sorted(maps.Keys(functions(p))) }

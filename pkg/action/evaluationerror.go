@@ -142,7 +142,7 @@ func (d *describer) isPublic(a any) bool {
 		d.sources = []string{d.template.source}
 		for path, p := range provider.Packages() {
 			if strings.Contains(d.template.source, `"`+path+`"`) {
-				d.sources = append(d.sources, p.Source)
+				d.sources = append(d.sources, p.Source())
 			}
 		}
 	}

@@ -17,7 +17,6 @@ limitations under the License.
 package action
 
 import (
-	"slices"
 	"time"
 
 	"cuelang.org/go/cue"
@@ -216,21 +215,23 @@ func (r *Action) analyse(trees []tree) {
 	for _, s := range trees {
 		r.inputs = append(r.inputs, s.inputs)
 		use.Add(expr.UseOfNames(s.file))
-		use.Add(packageNames(s.packages))
+		use.Add(r.template.library.names(s.packages))
 	}
 	r.names = expr.NewNames(use)
 }
 
-// packageNames returns how packages use names.
-func packageNames(packages []velaPackage) expr.NameUse {
-	var use expr.NameUse
-	for _, p := range packages {
-		if !slices.Contains([]string{"vela/builtin", "vela/email", "vela/http", "vela/kube", "vela/ql"}, p.path) {
-			return expr.NameUse{Observed: true}
-		}
-		use.Add(expr.UseOfNames(p.syntax))
+// compileFor compiles the stages of a template that differs from the action's by conditions, with
+// the action's properties.
+func (r *Action) compileFor(t *Template) (compiled, error) {
+	other := &Action{template: t, options: r.options}
+	if err := other.evaluateParameter(); err != nil {
+		return compiled{}, err
 	}
-	return use
+	trees, err := other.trees()
+	if err != nil {
+		return compiled{}, err
+	}
+	return other.compile(trees)
 }
 
 // compile compiles the trees of the template's stages, and the parameter if it depends on

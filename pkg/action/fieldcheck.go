@@ -55,7 +55,7 @@ func (t *Template) newFieldChecker() (*fieldChecker, error) {
 	}
 	c := &fieldChecker{file: file, packages: map[string]cue.Value{}, conditional: map[string]bool{}}
 	c.addConditional(file)
-	sources, err := velaPackages(file)
+	sources, err := t.library.imports(file)
 	if err != nil {
 		return nil, err
 	}

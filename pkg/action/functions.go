@@ -20,7 +20,6 @@ import (
 	"strconv"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -29,7 +28,7 @@ import (
 
 // checkFunctions reports the functions in file that do not exist, and those that an action
 // cannot call.
-func checkFunctions(file *ast.File, functionAt functionFinder) diag.List {
+func checkFunctions(file *ast.File, functionAt functionFinder, l library) diag.List {
 	var list diag.List
 	ast.Walk(file, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -45,7 +44,7 @@ func checkFunctions(file *ast.File, functionAt functionFinder) diag.List {
 			}
 			if problem := provider.Refusal(call); problem != "" {
 				list = append(list, diagnosticAt(n.Pos(), "%s.%s: %s", call.Provider, call.Do, problem))
-			} else if !exists(call) {
+			} else if !l.has(call) {
 				list = append(list, diagnosticAt(n.Pos(), "provider %q has no function %q", call.Provider, call.Do))
 			}
 		}
@@ -54,29 +53,17 @@ func checkFunctions(file *ast.File, functionAt functionFinder) diag.List {
 	return list
 }
 
-// exists reports whether a package has the function of call.
-func exists(call provider.Call) bool {
-	for _, p := range provider.Packages() {
-		for _, c := range functions(p) {
-			if c.Provider == call.Provider && c.Do == call.Do {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // functionFinder returns a call of the function to which an expression in a file refers;
 // false if it refers to none.
 type functionFinder func(*ast.SelectorExpr) (provider.Call, bool)
 
 // newFunctionFinder returns the functionFinder of file.
-func newFunctionFinder(file *ast.File) functionFinder {
-	all, packages := provider.Packages(), map[string]map[string]provider.Call{}
+func newFunctionFinder(file *ast.File, l library) functionFinder {
+	packages := map[string]map[string]provider.Call{}
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
-		if p, ok := all[path]; ok {
-			packages[importName(spec, path)] = functions(p)
+		if p, ok := l[path]; ok {
+			packages[importName(spec, path)] = p.functions()
 		}
 	}
 	return func(sel *ast.SelectorExpr) (provider.Call, bool) {
@@ -89,13 +76,9 @@ func newFunctionFinder(file *ast.File) functionFinder {
 	}
 }
 
-// functions returns the definitions of p, each with a call of its function, which may be
-// that of another definition. It is the zero Call for a definition that is no function.
-func functions(p provider.Package) map[string]provider.Call {
-	file, err := parser.ParseFile(p.Path, p.Source)
-	if err != nil {
-		return nil
-	}
+// functionsOf returns the definitions of a package, each with a call of its function, which may
+// be that of another definition. It is the zero Call for a definition that is no function.
+func functionsOf(file *ast.File) map[string]provider.Call {
 	calls, bases := map[string]provider.Call{}, map[string]string{}
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.Field)

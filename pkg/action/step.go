@@ -149,10 +149,10 @@ func (e *waitingError) WaitingSince() time.Time { return e.since }
 
 // adaptStep drops the imports that file does not use, which KubeVela tolerates, opens the empty
 // structs of the parameter, and adds the field `result`: what the step outputs.
-func adaptStep(file *ast.File) error {
+func adaptStep(file *ast.File, l library) error {
 	expr.DropUnusedImports(file)
 	openParameter(file)
-	if result := stepResult(file); result != nil {
+	if result := stepResult(file, l); result != nil {
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ResultField), Value: result})
 	}
 	return expr.Resolve(file)
@@ -177,7 +177,7 @@ func openParameter(file *ast.File) {
 
 // stepResult returns the value of `result`: `outputs`, `output`, or what the call `output`
 // returns. It is nil if file has neither, or a `result` of its own.
-func stepResult(file *ast.File) ast.Expr {
+func stepResult(file *ast.File, l library) ast.Expr {
 	fields := map[string]ast.Expr{}
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.Field); ok {
@@ -192,7 +192,7 @@ func stepResult(file *ast.File) ast.Expr {
 		return ast.NewIdent(model.OutputsFieldName)
 	case output == nil:
 		return nil
-	case returns(output, newFunctionFinder(file)):
+	case returns(output, newFunctionFinder(file, l)):
 		return ast.NewSel(ast.NewIdent(model.OutputFieldName), "$returns")
 	}
 	return ast.NewIdent(model.OutputFieldName)

@@ -36,6 +36,9 @@ import (
 // concurrent use.
 type Template struct {
 	name, source string
+	// library has the packages that the template can import, and trees the template itself.
+	library library
+	trees   *templateTrees
 	// step is set if the template is that of a step of a workflow.
 	step *workflowstep.Step
 	// context and returns are the fields of `context` and of `$returns` that the
@@ -70,11 +73,22 @@ type Template struct {
 // Parse validates a template, which may be in the format of `vela def`. The diagnostics have
 // positions in source.
 func Parse(name, source string) (*Template, diag.List) {
+	return NewParser().Parse(name, source)
+}
+
+// Parser parses templates as Parse does; several with less work. It is safe for concurrent use.
+type Parser struct{ library library }
+
+// NewParser returns a Parser.
+func NewParser() Parser { return Parser{newLibrary()} }
+
+// Parse parses a template.
+func (p Parser) Parse(name, source string) (*Template, diag.List) {
 	source, problems := unwrapDefinition(name, source)
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	t := &Template{name: name, source: source, evaluatesResult: true}
+	t := &Template{name: name, source: source, library: p.library, trees: &templateTrees{}, evaluatesResult: true}
 	if step, ok := workflowstep.Parse(name); ok {
 		t.step = &step
 		if problem := refusedStep(step, source); problem != "" {
@@ -85,9 +99,9 @@ func Parse(name, source string) (*Template, diag.List) {
 	if err != nil {
 		return nil, diagnostics(err)[:1] // what follows a syntax error may follow from it
 	}
-	functionAt := newFunctionFinder(file)
+	functionAt := newFunctionFinder(file, t.library)
 	isFunction := func(sel *ast.SelectorExpr) bool { _, ok := functionAt(sel); return ok }
-	list := slices.Concat(checkNames(file, t.contextFields()), checkFunctions(file, functionAt), expr.CheckCalls(file))
+	list := slices.Concat(checkNames(file, t.contextFields(), t.library), checkFunctions(file, functionAt, t.library), expr.CheckCalls(file))
 	if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
 		return nil, list
 	}
@@ -117,17 +131,16 @@ func Parse(name, source string) (*Template, diag.List) {
 	t.viewProperties = viewProperties(abstract)
 	expr.TakeExecutedProperties(file)
 	if !expr.HasResult(file) && !abstract.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).Exists() {
-		t.evaluatesResult = false
+		t.evaluatesResult = false // there is none, so that the tree is the same
 		t.analyse(file)
 		return t, nil
 	}
 	giving := *t
 	giving.analyse(file)
-	t.evaluatesResult, t.withResult = false, &giving
-	if file, err = t.parse(); err != nil {
+	t.evaluatesResult, t.withResult, t.trees = false, &giving, &templateTrees{}
+	if file, err = t.parseForStages(); err != nil {
 		return nil, diagnostics(err)
 	}
-	expr.TakeExecutedProperties(file)
 	t.analyse(file)
 	return t, nil
 }
@@ -153,12 +166,27 @@ func (t *Template) Source() string { return t.source }
 // is evaluated, and with the rules for absent values. A tree cannot be shared, because CUE
 // modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {
+	return t.trees.whole.get(t.parseSource)
+}
+
+// parseForStages is parse without the executions of properties, which are executed before.
+func (t *Template) parseForStages() (*ast.File, error) {
+	return t.trees.stages.get(func() (*ast.File, error) {
+		file, err := t.parse()
+		if err == nil {
+			expr.TakeExecutedProperties(file)
+		}
+		return file, err
+	})
+}
+
+func (t *Template) parseSource() (*ast.File, error) {
 	file, err := expr.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
 	if t.step != nil {
-		if err := adaptStep(file); err != nil {
+		if err := adaptStep(file, t.library); err != nil {
 			return nil, err
 		}
 	}

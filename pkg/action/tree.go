@@ -19,7 +19,6 @@ package action
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -27,7 +26,6 @@ import (
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/parser"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
@@ -64,18 +62,17 @@ func (t *Template) syntax(f buildOptions) (tree, error) {
 	if err != nil {
 		return tree{}, err
 	}
-	packages, err := velaPackages(file)
+	packages, err := t.library.imports(file)
 	return tree{file, packages, in}, err
 }
 
 // stageSyntax returns the declarations of the stage f.stage, and the inputs of the stage.
 func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	in := inputs{context: t.context}
-	file, err := t.parse()
+	file, err := t.parseForStages()
 	if err != nil {
 		return nil, in, err
 	}
-	expr.TakeExecutedProperties(file)
 	source := "#context: " + f.context + "\ncontext: #context"
 	if f.context == "" {
 		source = "context: _"
@@ -146,25 +143,6 @@ func (s tree) build(ctx *cue.Context) (cue.Value, error) {
 type velaPackage struct {
 	path   string
 	syntax *ast.File
-}
-
-// velaPackages returns new syntax trees of the `vela/*` packages that file imports.
-func velaPackages(file *ast.File) ([]velaPackage, error) {
-	var out []velaPackage
-	packages := provider.Packages()
-	for _, spec := range file.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		p, ok := packages[path]
-		if !ok {
-			continue // CUE's standard library
-		}
-		syntax, err := parser.ParseFile(path+".cue", p.Source)
-		if err != nil {
-			return nil, fmt.Errorf("package %s: %w", path, err)
-		}
-		out = append(out, velaPackage{path, syntax})
-	}
-	return out, nil
 }
 
 // instances builds instances of packages. Instances must not be shared between CUE

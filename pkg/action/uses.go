@@ -204,15 +204,9 @@ func (d *derivation) never(field string) bool {
 	if !d.prepared {
 		d.prepared = true
 		if t, err := d.action.template.withConditionsOnProperties(); err == nil {
-			o := d.action.options
-			o.Objectless = ""
-			if a, problems := t.Compile(o); len(problems) == 0 {
-				b := &borrowed{action: a}
-				defer b.end()
-				if c, err := b.get(); err == nil {
-					for i, s := range t.stages {
-						d.stages = append(d.stages, stageValue{s, c.stages[i]})
-					}
+			if c, err := d.action.compileFor(t); err == nil {
+				for i, s := range t.stages {
+					d.stages = append(d.stages, stageValue{s, c.stages[i]})
 				}
 			}
 		}

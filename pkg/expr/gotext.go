@@ -76,6 +76,9 @@ func TakeGoTexts(file *ast.File) ([]GoText, error) {
 	if countDeclarations(file, "context") != 1 {
 		return nil, nil // the file adds to context
 	}
+	if !contains(file, func(n ast.Node) bool { return goText(file, n) != nil }) {
+		return nil, nil
+	}
 	var texts []GoText
 	prefix := unusedPrefix(file)
 	astutil.Apply(file, func(c astutil.Cursor) bool {
@@ -88,9 +91,6 @@ func TakeGoTexts(file *ast.File) ([]GoText, error) {
 		c.Replace(ast.NewIdent(text.Field))
 		return false
 	}, nil)
-	if len(texts) == 0 {
-		return nil, nil
-	}
 	for _, t := range texts {
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(t.Field), Value: ast.NewIdent("string")})
 	}

@@ -260,6 +260,9 @@ func executedProperties(file *ast.File) func(n ast.Node) (path []string, ok bool
 // property is a template, as in `strings.Contains(parameter.PATH, "{{")`, is true.
 func TakeExecutedProperties(file *ast.File) {
 	isCall := executedProperties(file)
+	if !contains(file, func(n ast.Node) bool { _, ok := isCall(n); return ok }) {
+		return
+	}
 	taken := NameSet{}
 	astutil.Apply(file, func(c astutil.Cursor) bool {
 		path, ok := isCall(c.Node())
@@ -271,9 +274,6 @@ func TakeExecutedProperties(file *ast.File) {
 		taken[strings.Join(path, "\x00")] = true
 		return false
 	}, nil)
-	if len(taken) == 0 {
-		return
-	}
 	astutil.Apply(file, func(c astutil.Cursor) bool {
 		call, ok := c.Node().(*ast.CallExpr)
 		if !ok || len(call.Args) != 2 || !callsFunction(call, "strings", "Contains") {

@@ -63,6 +63,16 @@ func stepAttribute(v cue.Value) int {
 	return noStep
 }
 
+// contains reports whether a node in tree is what a function tells. A walk that only looks is much
+// cheaper than one that can replace.
+func contains(tree ast.Node, is func(ast.Node) bool) (found bool) {
+	ast.Walk(tree, func(n ast.Node) bool {
+		found = found || is(n)
+		return !found
+	}, nil)
+	return found
+}
+
 // Resolve resolves the identifiers of file to its declarations. It replaces the
 // resolution by the parser, which may be outdated after declarations were replaced.
 func Resolve(file *ast.File) error {

@@ -55,14 +55,14 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	templates := make(map[string]Template, len(files))
+	templates, parser := make(map[string]Template, len(files)), action.NewParser()
 	for _, file := range files {
 		templates[typeOf(file)] = sync.OnceValues(func() (*action.Template, diag.List) {
 			source, problems := readTemplate(fsys, file)
 			if len(problems) > 0 {
 				return nil, problems
 			}
-			template, problems := action.Parse(typeOf(file), string(source))
+			template, problems := parser.Parse(typeOf(file), string(source))
 			return template, inFile(file, typeOf(file), problems)
 		})
 	}

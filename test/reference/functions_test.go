@@ -51,7 +51,7 @@ func TestFunctions(t *testing.T) {
 			continue
 		}
 		fmt.Fprintf(&b, "\n## %s\n", importPath)
-		for _, f := range reference.Functions(t, importPath, packages[importPath].Source) {
+		for _, f := range reference.Functions(t, importPath, packages[importPath].Source()) {
 			name := importPath + "." + f.Name
 			i := slices.IndexFunc(examples.Files, func(e txtar.File) bool { return e.Name == name })
 			fmt.Fprintf(&b, "\n### %s\n", path.Base(name))

@@ -87,28 +87,31 @@ type Executor interface {
 type Package struct {
 	// Path is the import path, such as "vela/kube".
 	Path string
-	// Source is the CUE source.
-	Source string
+	// source returns the CUE source, which may be put together from others.
+	source func() string
 }
+
+// Source returns the CUE source.
+func (p Package) Source() string { return p.source() }
 
 // Packages returns the packages that templates can import, by import path.
 func Packages() map[string]Package {
 	packages := map[string]Package{}
-	for name, source := range map[string]string{
-		"kube":    kubeSource,
-		"http":    httpSource,
-		"email":   emailSource,
-		"metrics": metrics.GetTemplate(),
-		"time":    time.GetTemplate(),
-		"util":    util.GetTemplate(),
-		"builtin": builtin.GetTemplate(),
-		"config":  config.GetTemplate(),
-		"op":      legacySource(),
-		"ql":      functions.Source(),
-		"query":   functions.Source(),
+	for name, source := range map[string]func() string{
+		"kube":    func() string { return kubeSource },
+		"http":    func() string { return httpSource },
+		"email":   func() string { return emailSource },
+		"metrics": metrics.GetTemplate,
+		"time":    time.GetTemplate,
+		"util":    util.GetTemplate,
+		"builtin": builtin.GetTemplate,
+		"config":  config.GetTemplate,
+		"op":      legacySource,
+		"ql":      functions.Source,
+		"query":   functions.Source,
 	} {
 		path := cuexruntime.VelaPrefix + name
-		packages[path] = Package{Path: path, Source: source}
+		packages[path] = Package{path, source}
 	}
 	return packages
 }

@@ -42,7 +42,7 @@ func TestTable_Packages(t *testing.T) {
 	e, _ := New(Options{}).(*executor)
 	found := map[string]bool{}
 	for path, p := range Packages() {
-		file, err := parser.ParseFile(path, p.Source)
+		file, err := parser.ParseFile(path, p.Source())
 		if err != nil {
 			t.Fatal(err)
 		}
