@@ -83,7 +83,14 @@ type Parser struct{ library library }
 func NewParser() Parser { return Parser{newLibrary()} }
 
 // Parse parses a template.
-func (p Parser) Parse(name, source string) (*Template, diag.List) {
+func (p Parser) Parse(name, source string) (*Template, diag.List) { return p.parse(name, source, true) }
+
+// ParseValid parses a template for which Parse has no problems, with less work.
+func (p Parser) ParseValid(name, source string) (*Template, diag.List) {
+	return p.parse(name, source, false)
+}
+
+func (p Parser) parse(name, source string, check bool) (*Template, diag.List) {
 	source, problems := unwrapDefinition(name, source)
 	if len(problems) > 0 {
 		return nil, problems
@@ -101,15 +108,17 @@ func (p Parser) Parse(name, source string) (*Template, diag.List) {
 	}
 	functionAt := newFunctionFinder(file, t.library)
 	isFunction := func(sel *ast.SelectorExpr) bool { _, ok := functionAt(sel); return ok }
-	list := slices.Concat(checkNames(file, t.contextFields(), t.library), checkFunctions(file, functionAt, t.library), expr.CheckCalls(file))
-	if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
-		return nil, list
+	var fields *fieldChecker
+	if check {
+		list := slices.Concat(checkNames(file, t.contextFields(), t.library), checkFunctions(file, functionAt, t.library), expr.CheckCalls(file))
+		if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
+			return nil, list
+		}
+		if fields, err = t.newFieldChecker(); err != nil {
+			return nil, diagnostics(err)
+		}
+		fields.checkCalls()
 	}
-	fields, err := t.newFieldChecker()
-	if err != nil {
-		return nil, diagnostics(err)
-	}
-	fields.checkCalls()
 	t.hasEffect, t.waits = refersTo(file, functionAt, provider.HasEffect), refersTo(file, functionAt, provider.IsWait)
 	t.handlesErr, t.dataFields = expr.FindErrHandlers(file), expr.DataFields(file)
 	t.resultReferences, t.resultFields = expr.ResultReferences(file), expr.ResultFieldsOf(file)
@@ -120,9 +129,11 @@ func (p Parser) Parse(name, source string) (*Template, diag.List) {
 	if err == nil {
 		err = abstract.Validate()
 	}
-	fields.checkReferences(abstract)
-	if list := fields.problems(); len(list) > 0 {
-		return nil, list
+	if check {
+		fields.checkReferences(abstract)
+		if list := fields.problems(); len(list) > 0 {
+			return nil, list
+		}
 	}
 	if err != nil {
 		return nil, t.causes(file, err)

@@ -48,8 +48,8 @@ func Invalid(problems diag.List) Template {
 	return func() (*action.Template, diag.List) { return nil, problems }
 }
 
-// BuiltIn returns the templates of the *.cue files in fsys, by action type: the file
-// name without ".cue". A template is parsed when a trigger first uses it.
+// BuiltIn returns the templates of the *.cue files in fsys, which are valid, by action type: the
+// file name without ".cue". A template is parsed when a trigger first uses it.
 func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 	files, err := fs.Glob(fsys, templatePattern)
 	if err != nil {
@@ -62,7 +62,7 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 			if len(problems) > 0 {
 				return nil, problems
 			}
-			template, problems := parser.Parse(typeOf(file), string(source))
+			template, problems := parser.ParseValid(typeOf(file), string(source))
 			return template, inFile(file, typeOf(file), problems)
 		})
 	}
