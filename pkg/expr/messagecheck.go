@@ -17,6 +17,7 @@ limitations under the License.
 package expr
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,43 +184,112 @@ func (m Message) eachElementPath(visit func(path []string, pos parse.Pos)) {
 	tree := parse.New("it")
 	tree.Mode = parse.SkipFuncCheck
 	if tree, err := tree.Parse(m.Source, "{{", "}}", map[string]*parse.Tree{}); err == nil && tree.Root != nil {
-		pathVisitor(visit).node(tree.Root, dot{isKnown: true})
+		v := pathVisitor{visit, assigned(tree.Root)}
+		v.node(tree.Root, dot{isKnown: true, variables: map[string][]string{"$": nil}})
 	}
 }
 
-// dot is the path below the context that the dot of a template is, if that is known.
-type dot struct {
-	path    []string
-	isKnown bool
+// assigned returns the variables to which a value is assigned after their declaration: what they are is
+// not known.
+func assigned(n parse.Node) map[string]bool {
+	names := map[string]bool{}
+	var visit func(n parse.Node)
+	branch := func(b parse.BranchNode) {
+		visit(b.Pipe)
+		visit(b.List)
+		if b.ElseList != nil {
+			visit(b.ElseList)
+		}
+	}
+	visit = func(n parse.Node) {
+		switch n := n.(type) {
+		case *parse.ListNode:
+			for _, e := range n.Nodes {
+				visit(e)
+			}
+		case *parse.ActionNode:
+			visit(n.Pipe)
+		case *parse.IfNode:
+			branch(n.BranchNode)
+		case *parse.WithNode:
+			branch(n.BranchNode)
+		case *parse.RangeNode:
+			branch(n.BranchNode)
+		case *parse.PipeNode:
+			if n.IsAssign {
+				for _, variable := range n.Decl {
+					names[variable.Ident[0]] = true
+				}
+			}
+		}
+	}
+	visit(n)
+	return names
 }
 
-// pathVisitor is called with each path below the context.
-type pathVisitor func(path []string, pos parse.Pos)
+// dot is the path below the context that the dot of a template is, if that is known, and those that
+// variables are.
+type dot struct {
+	path      []string
+	isKnown   bool
+	variables map[string][]string
+}
+
+// declare returns the dot with variables that a pipe declares as path, if that is known.
+func (v pathVisitor) declare(d dot, variables []*parse.VariableNode, path []string, isKnown bool) dot {
+	if len(variables) == 0 {
+		return d
+	}
+	d.variables = maps.Clone(d.variables)
+	for _, variable := range variables {
+		delete(d.variables, variable.Ident[0])
+	}
+	if last := variables[len(variables)-1].Ident[0]; isKnown && !v.assigned[last] {
+		d.variables[last] = path
+	}
+	return d
+}
+
+// pathVisitor calls visit with each path below the context.
+type pathVisitor struct {
+	visit    func(path []string, pos parse.Pos)
+	assigned map[string]bool
+}
 
 // node visits the paths in n. `with` and `range` set the dot.
 func (v pathVisitor) node(n parse.Node, d dot) {
-	branch := func(b parse.BranchNode, inner dot) {
+	branch := func(b parse.BranchNode, inner, otherwise dot) {
 		v.node(b.Pipe, d)
 		v.node(b.List, inner)
 		if b.ElseList != nil {
-			v.node(b.ElseList, d)
+			v.node(b.ElseList, otherwise)
 		}
 	}
 	switch n := n.(type) {
 	case *parse.ListNode:
 		for _, e := range n.Nodes {
 			v.node(e, d)
+			if a, ok := e.(*parse.ActionNode); ok {
+				value := d.of(a.Pipe)
+				d = v.declare(d, a.Pipe.Decl, value.path, value.isKnown)
+			}
 		}
 	case *parse.ActionNode:
 		v.node(n.Pipe, d)
 	case *parse.IfNode:
-		branch(n.BranchNode, d)
+		value := d.of(n.Pipe)
+		inner := v.declare(d, n.Pipe.Decl, value.path, value.isKnown)
+		branch(n.BranchNode, inner, inner)
 	case *parse.WithNode:
-		branch(n.BranchNode, d.of(n.Pipe))
+		inner := d.of(n.Pipe)
+		declared := v.declare(d, n.Pipe.Decl, inner.path, inner.isKnown)
+		inner.variables = declared.variables
+		branch(n.BranchNode, inner, declared)
 	case *parse.RangeNode:
 		inner := d.of(n.Pipe)
 		inner.path = append(slices.Clip(inner.path), elementStep)
-		branch(n.BranchNode, inner)
+		inner.variables = v.declare(d, n.Pipe.Decl, inner.path, inner.isKnown).variables
+		branch(n.BranchNode, inner, d)
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {
 			v.command(c, d)
@@ -230,10 +300,10 @@ func (v pathVisitor) node(n parse.Node, d dot) {
 // of returns the dot that a pipe of one path sets.
 func (d dot) of(p *parse.PipeNode) dot {
 	if len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
-		return dot{}
+		return dot{variables: d.variables}
 	}
 	path, ok := d.pathOf(p.Cmds[0].Args[0])
-	return dot{path, ok}
+	return dot{path, ok, d.variables}
 }
 
 // pathOf returns the path below the context that n is.
@@ -242,7 +312,8 @@ func (d dot) pathOf(n parse.Node) ([]string, bool) {
 	case *parse.FieldNode:
 		return append(slices.Clip(d.path), n.Ident...), d.isKnown
 	case *parse.VariableNode:
-		return n.Ident[1:], n.Ident[0] == "$"
+		path, ok := d.variables[n.Ident[0]]
+		return append(slices.Clip(path), n.Ident[1:]...), ok
 	}
 	return nil, false
 }
@@ -268,7 +339,7 @@ func (v pathVisitor) command(c *parse.CommandNode, d dot) {
 		if name, ok := indexedName(c, i); ok {
 			path = append(slices.Clip(path), name)
 		}
-		v(path, pos)
+		v.visit(path, pos)
 	}
 }
 
