@@ -23,7 +23,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -35,6 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/crashguard"
+	"github.com/kubevela/kube-trigger/pkg/dynamicclient"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/loopguard"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
@@ -153,7 +153,7 @@ func (c *clients) connect(cfg *rest.Config) error {
 	}
 	c.resource.Server = cfg.Host
 	c.resource.Clock, c.cron.Clock, c.webhook.Clock, c.velaql.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
-	if c.resource.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
+	if c.resource.Client, err = dynamicclient.New(cfg, httpClient); err != nil {
 		return err
 	}
 	if c.resource.Metadata, err = metadata.NewForConfigAndClient(cfg, httpClient); err != nil {

@@ -54,6 +54,8 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/dynamicclient"
 )
 
 const (
@@ -134,7 +136,7 @@ func New(hub *rest.Config, http *http.Client, a Access, c clock.Clock) (*Cluster
 	if err != nil {
 		return nil, fmt.Errorf("create clients of the hub: %w", err)
 	}
-	objects, err := dynamic.NewForConfigAndClient(hub, http)
+	objects, err := dynamicclient.New(hub, http)
 	if err != nil {
 		return nil, fmt.Errorf("create clients of the hub: %w", err)
 	}

@@ -31,6 +31,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/kubevela/kube-trigger/pkg/dynamicclient"
 )
 
 // Connection holds the clients of one cluster. Creating it sends no request.
@@ -163,7 +165,7 @@ func (c *Clusters) cachedConnection(name, fingerprint string, configure func() (
 func newConnection(config *rest.Config, httpClient *http.Client) (*Connection, error) {
 	conn := &Connection{Server: config.Host}
 	var err error
-	if conn.Dynamic, err = dynamic.NewForConfigAndClient(config, httpClient); err != nil {
+	if conn.Dynamic, err = dynamicclient.New(config, httpClient); err != nil {
 		return nil, err
 	}
 	if conn.Metadata, err = metadata.NewForConfigAndClient(config, httpClient); err != nil {

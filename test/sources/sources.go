@@ -29,13 +29,13 @@ import (
 	"time"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/dynamicclient"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -141,7 +141,7 @@ func (p *Process) connect(o *resource.Options, config *rest.Config) {
 	p.cleanups = slices.Insert(p.cleanups, 0, func() { utilnet.CloseIdleConnectionsFor(httpClient.Transport) })
 	var err1, err2, err3 error
 	o.Mapper, err1 = apiutil.NewDynamicRESTMapper(config, httpClient)
-	o.Client, err2 = dynamic.NewForConfigAndClient(config, httpClient)
+	o.Client, err2 = dynamicclient.New(config, httpClient)
 	o.Metadata, err3 = metadata.NewForConfigAndClient(config, httpClient)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		p.Fatal(err)

@@ -28,13 +28,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/kubevela/kube-trigger/pkg/dynamicclient"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/config"
@@ -196,7 +196,7 @@ func (e env) options(c *rest.Config) resource.Options {
 	o := resource.Options{Clock: clock.RealClock{}}
 	var err1, err2, err3 error
 	o.Mapper, err1 = apiutil.NewDynamicRESTMapper(c, http)
-	o.Client, err2 = dynamic.NewForConfigAndClient(c, http)
+	o.Client, err2 = dynamicclient.New(c, http)
 	o.Metadata, err3 = metadata.NewForConfigAndClient(c, http)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		e.Fatal(err)

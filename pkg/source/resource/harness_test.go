@@ -32,12 +32,12 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/dynamicclient"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -93,7 +93,7 @@ func newSharedHarness(t *testing.T, config *rest.Config, specs []triggerSpec, op
 	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(client.Transport) })
 	o := resource.Options{Clock: clock.RealClock{}}
 	d, err1 := discovery.NewDiscoveryClientForConfigAndClient(config, client)
-	dyn, err2 := dynamic.NewForConfigAndClient(config, client)
+	dyn, err2 := dynamicclient.New(config, client)
 	meta, err3 := metadata.NewForConfigAndClient(config, client)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
