@@ -107,29 +107,6 @@ func (p *Progress) Save(ctx context.Context, key string, data []byte, expires ti
 	return nil
 }
 
-// Delete removes the values of keys that begin with prefix.
-func (p *Progress) Delete(ctx context.Context, prefix string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.read(ctx); err != nil {
-		return err
-	}
-	change := map[string][]byte{}
-	for key := range p.values {
-		if strings.HasPrefix(key, prefix) {
-			change[key] = nil
-		}
-	}
-	if len(change) == 0 {
-		return nil
-	}
-	if err := p.checkpoints.Save(ctx, p.name, Change{Values: change}); err != nil {
-		return err
-	}
-	maps.DeleteFunc(p.values, func(key string, _ progressValue) bool { return strings.HasPrefix(key, prefix) })
-	return nil
-}
-
 // read reads the checkpoint once: p is its only writer.
 func (p *Progress) read(ctx context.Context) error {
 	if p.values != nil {

@@ -28,7 +28,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// testProgress keeps the values of a trigger over a restart, until they are deleted.
+// testProgress keeps the values of a trigger over a restart.
 func testProgress(t *testing.T, e env) {
 	clock := testclock.NewFakeClock(noon())
 	trigger, other := event.TriggerRef{Name: "web", Namespace: "team-a"}, event.TriggerRef{Name: "other", Namespace: "team-a"}
@@ -44,12 +44,6 @@ func testProgress(t *testing.T, e env) {
 	e.withStore(t, func(s store.Store) {
 		p := store.NewProgress(s.Checkpoints(), trigger, clock)
 		assertEqual(t, got(p.Load(t.Context(), "1 0"))(t), []byte("second"))
-		must(t, p.Delete(t.Context(), "1 "))
-		assertEqual(t, got(p.Load(t.Context(), "1 0"))(t), nil)
-	})
-	e.withStore(t, func(s store.Store) {
-		p := store.NewProgress(s.Checkpoints(), trigger, clock)
-		assertEqual(t, got(p.Load(t.Context(), "1 0"))(t), nil)
 		assertEqual(t, got(p.Load(t.Context(), "2 0"))(t), []byte("two"))
 	})
 }
