@@ -41,7 +41,7 @@ type Progress interface {
 	Save(ctx context.Context, key string, data []byte, expires time.Time) error
 }
 
-// ErrNotKept is the error of Progress.Save for a value that is too large, or one too many.
+// ErrNotKept is the error of Progress.Save for a value that is too large.
 var ErrNotKept = errors.New("the progress is not kept")
 
 // progressGrace is how long the progress of a step is kept after the step has ended at the latest:
@@ -111,8 +111,7 @@ func (r *Action) loadProgress(ctx context.Context, ev event.Event, j *journal) e
 	return nil
 }
 
-// saveProgress stores j. What is too large, or more than can be stored, is not: after a restart, the
-// step does it again.
+// saveProgress stores j. What is too large is not: after a restart, the step does it again.
 func (r *Action) saveProgress(ctx context.Context, key string, j *journal) error {
 	_, secrets := redact.Begin(ctx)
 	record := progressRecord{Version: r.version(), WaitingSince: j.waitingSince, Results: map[string]json.RawMessage{}}

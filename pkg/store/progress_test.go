@@ -48,8 +48,8 @@ func testProgress(t *testing.T, e env) {
 	})
 }
 
-// testProgressLimit refuses more values than MaxProgress until some expire, and values that are
-// too large.
+// testProgressLimit drops values that have expired, of more than MaxProgress values the one that
+// expires first, and refuses values that are too large.
 func testProgressLimit(t *testing.T, e env) {
 	clock := testclock.NewFakeClock(noon())
 	e.withStore(t, func(s store.Store) {
@@ -57,13 +57,15 @@ func testProgressLimit(t *testing.T, e env) {
 		for i := range store.MaxProgress {
 			must(t, p.Save(t.Context(), fmt.Sprint(i), []byte("x"), noon().Add(time.Duration(i+1)*time.Minute)))
 		}
-		if err := p.Save(t.Context(), "more", nil, noon().Add(time.Hour)); !errors.Is(err, store.ErrFull) {
-			t.Errorf("one more: %v, want ErrFull", err)
-		}
-		must(t, p.Save(t.Context(), "0", []byte("again"), noon().Add(time.Minute)))
-		clock.Step(time.Minute)
+		must(t, p.Save(t.Context(), "1", []byte("again"), noon().Add(2*time.Minute)))
+		assertEqual(t, got(p.Load(t.Context(), "0"))(t), []byte("x"))
 		must(t, p.Save(t.Context(), "more", []byte("y"), noon().Add(time.Hour)))
 		assertEqual(t, got(p.Load(t.Context(), "0"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "1"))(t), []byte("again"))
+		clock.Step(2 * time.Minute)
+		must(t, p.Save(t.Context(), "more", []byte("y"), noon().Add(time.Hour)))
+		assertEqual(t, got(p.Load(t.Context(), "1"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "2"))(t), []byte("x"))
 		if err := p.Save(t.Context(), "more", make([]byte, store.MaxValue), noon().Add(time.Hour)); !errors.Is(err, store.ErrRejected) {
 			t.Errorf("a large value: %v, want ErrRejected", err)
 		}
@@ -71,6 +73,7 @@ func testProgressLimit(t *testing.T, e env) {
 	e.withStore(t, func(s store.Store) {
 		p := store.NewProgress(s.Checkpoints(), event.TriggerRef{Name: "web"}, clock)
 		assertEqual(t, got(p.Load(t.Context(), "0"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "2"))(t), []byte("x"))
 		assertEqual(t, got(p.Load(t.Context(), "more"))(t), []byte("y"))
 	})
 }
