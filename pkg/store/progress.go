@@ -101,6 +101,16 @@ func (p *Progress) Save(ctx context.Context, key string, data []byte, expires ti
 	return nil
 }
 
+// DropExpired removes the values that have expired.
+func (p *Progress) DropExpired(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.read(ctx); err != nil {
+		return err
+	}
+	return p.change(ctx, p.expired())
+}
+
 // expired returns the change that removes the values that have expired.
 func (p *Progress) expired() map[string][]byte {
 	change := map[string][]byte{}

@@ -66,6 +66,8 @@ func testProgressLimit(t *testing.T, e env) {
 		must(t, p.Save(t.Context(), "more", []byte("y"), noon().Add(time.Hour)))
 		assertEqual(t, got(p.Load(t.Context(), "1"))(t), nil)
 		assertEqual(t, got(p.Load(t.Context(), "2"))(t), []byte("x"))
+		clock.Step(time.Minute)
+		must(t, p.DropExpired(t.Context()))
 		if err := p.Save(t.Context(), "more", make([]byte, store.MaxValue), noon().Add(time.Hour)); !errors.Is(err, store.ErrRejected) {
 			t.Errorf("a large value: %v, want ErrRejected", err)
 		}
@@ -73,7 +75,8 @@ func testProgressLimit(t *testing.T, e env) {
 	e.withStore(t, func(s store.Store) {
 		p := store.NewProgress(s.Checkpoints(), event.TriggerRef{Name: "web"}, clock)
 		assertEqual(t, got(p.Load(t.Context(), "0"))(t), nil)
-		assertEqual(t, got(p.Load(t.Context(), "2"))(t), []byte("x"))
+		assertEqual(t, got(p.Load(t.Context(), "2"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "3"))(t), []byte("x"))
 		assertEqual(t, got(p.Load(t.Context(), "more"))(t), []byte("y"))
 	})
 }
