@@ -190,6 +190,10 @@ spec:
 		t.Parallel()
 		stepVersions(t, i)
 	})
+	t.Run("Killed", func(t *testing.T) {
+		t.Parallel()
+		stepKilled(t, i)
+	})
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,6 +275,57 @@ spec:
 	i.delete(t, configMap(ns, "pinned", ""))
 	i.applyConfigMap(t, ns, "in", "last")
 	i.waitForValue(t, ns, "pinned", "word", "first")
+}
+
+// stepKilled kills a worker whose step waits. The next one goes on waiting, and sends no second
+// request.
+func stepKilled(t *testing.T, i *installation) {
+	ns, requests := i.Namespace(t), newRequestLog(t)
+	i.apply(t, fmt.Sprintf(`
+apiVersion: core.oam.dev/v1beta1
+kind: WorkflowStepDefinition
+metadata: {namespace: %s, name: approve}
+spec:
+  schematic:
+    cue:
+      template: |
+%s
+---
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerService
+metadata: {namespace: %[1]s, name: main}
+spec:
+  worker: {template: loopback}
+  triggers:
+    - source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, events: [create]}}
+      filter: context.data.metadata.name == "in"
+      actions:
+        - {name: approval, type: step/approve, properties: {url: %[3]q}, timeout: 10m}
+        - {type: log, properties: {message: "approved {{.results.approval.number}}"}}
+`, ns, indent(`
+import ("vela/builtin", "vela/http", "vela/kube")
+ask: http.#HTTPPost & {$params: {url: "\(parameter.url)/ask", request: body: "may I?"}}
+read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "in", namespace: context.namespace}}}
+wait: builtin.#ConditionalWait & {$params: continue: read.$returns.value.data.key == "approved"}
+outputs: number: ask.$returns.statusCode
+parameter: url: string`, "        "), requests.server.URL))
+	i.waitForReady(t, ns, "main")
+	i.applyConfigMap(t, ns, "in", "0")
+	waitForLogs := func(text string, n int) {
+		t.Helper()
+		cluster.Eventually(t, fmt.Sprintf("%d times %q in the log", n, text), func(context.Context) error {
+			if got := strings.Count(i.node.Logs(ns), text); got < n {
+				return fmt.Errorf("got %d", got)
+			}
+			return nil
+		})
+	}
+	waitForLogs("Action waits", 1)
+	i.activePod(t, ns).Kill()
+	waitForLogs("Action waits", 2)
+	i.applyConfigMap(t, ns, "in", "approved")
+	waitForLogs("approved 200", 1)
+	requests.expect(t, "POST /ask may I?")
 }
 
 // get waits until an object of the namespace exists.
