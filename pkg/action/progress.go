@@ -39,11 +39,9 @@ type Progress interface {
 	Load(ctx context.Context, key string) ([]byte, error)
 	// Save stores the value of key until it expires.
 	Save(ctx context.Context, key string, data []byte, expires time.Time) error
-	// Delete removes the values of keys that begin with prefix.
-	Delete(ctx context.Context, prefix string) error
 }
 
-// ErrNotKept is the error of Progress.Save for a value that is too large, or one too many.
+// ErrNotKept is the error of Progress.Save for a value that is too large.
 var ErrNotKept = errors.New("the progress is not kept")
 
 // progressGrace is how long the progress of a step is kept after the step has ended at the latest:
@@ -66,18 +64,10 @@ func (r *Action) keepsProgress() bool {
 	return r.options.Progress != nil && r.template.step != nil && r.template.waits
 }
 
-// progressPrefix begins the keys of the progress of an event.
-func progressPrefix(ev event.Event) string { return name.Hash(ev.ID, 32) + " " }
-
-// Forget removes the progress of the actions of the trigger for an event, which ends as a dead
-// letter: to replay it begins anew.
-func (r *Action) Forget(ctx context.Context, ev event.Event) {
-	if !r.keepsProgress() {
-		return
-	}
-	if err := r.options.Progress.Delete(ctx, progressPrefix(ev)); err != nil {
-		logr.FromContextOrDiscard(ctx).Info("Progress of an action not deleted", "event", ev.ID, "reason", err.Error())
-	}
+// progressKey returns the key of the progress of an action with an event. A replay of the event
+// begins anew.
+func progressKey(ev event.Event, step int32) string {
+	return fmt.Sprintf("%s %d", name.Hash(ev.ID+" "+ev.Replay, 32), step)
 }
 
 // version identifies the template and the properties.
@@ -90,7 +80,7 @@ func (r *Action) loadProgress(ctx context.Context, ev event.Event, j *journal) e
 	if !r.keepsProgress() {
 		return nil
 	}
-	key := progressPrefix(ev) + fmt.Sprint(j.step)
+	key := progressKey(ev, j.step)
 	j.save = func(ctx context.Context) error {
 		j.unsaved = true
 		err := r.saveProgress(ctx, key, j)
@@ -121,8 +111,7 @@ func (r *Action) loadProgress(ctx context.Context, ev event.Event, j *journal) e
 	return nil
 }
 
-// saveProgress stores j. What is too large, or more than can be stored, is not: after a restart, the
-// step does it again.
+// saveProgress stores j. What is too large is not: after a restart, the step does it again.
 func (r *Action) saveProgress(ctx context.Context, key string, j *journal) error {
 	_, secrets := redact.Begin(ctx)
 	record := progressRecord{Version: r.version(), WaitingSince: j.waitingSince, Results: map[string]json.RawMessage{}}

@@ -368,11 +368,6 @@ func (p fakeProgress) Save(_ context.Context, key string, data []byte, _ time.Ti
 	return nil
 }
 
-func (p fakeProgress) Delete(_ context.Context, prefix string) error {
-	maps.DeleteFunc(p, func(key string, _ []byte) bool { return strings.HasPrefix(key, prefix) })
-	return nil
-}
-
 // TestRun_StepResumes: another process goes on where one has ended. What is stored has no values
 // of Secrets, and of objects only what identifies them.
 func TestRun_StepResumes(t *testing.T) {
@@ -408,7 +403,7 @@ parameter: a?: string
 		}
 		return provider.Result{"$returns": job}, nil
 	}}
-	progress := fakeProgress{}
+	progress, replay := fakeProgress{}, ""
 	start := func(properties map[string]any) (*action.Action, func() (any, error)) {
 		t.Helper()
 		a, problems := tmpl.Compile(action.Options{Executor: s, Progress: progress, EvaluateResult: true, Properties: properties})
@@ -418,7 +413,7 @@ parameter: a?: string
 		run := a.Start(nil, nil)
 		return a, func() (any, error) {
 			s.calls = nil
-			return run(t.Context(), event.Event{ID: "1"})
+			return run(t.Context(), event.Event{ID: "1", Replay: replay})
 		}
 	}
 	_, run := start(nil)
@@ -437,7 +432,7 @@ parameter: a?: string
 	}
 
 	succeeded = int64(1)
-	a, run := start(nil)
+	_, run = start(nil)
 	got, err := run()
 	if err != nil {
 		t.Fatal(err)
@@ -459,8 +454,13 @@ parameter: a?: string
 	if _, err = run(); len(s.calls) != 5 {
 		t.Errorf("with other properties: calls %v, %v, want all", s.paths(), err)
 	}
-	a.Forget(t.Context(), event.Event{ID: "1"})
-	if len(progress) > 0 {
-		t.Errorf("progress %v, want none once it is forgotten", progress)
+	_, run = start(nil)
+	replay = "2026-01-02T03:04:05Z"
+	if _, err = run(); len(s.calls) != 5 {
+		t.Errorf("a replay: calls %v, %v, want all", s.paths(), err)
+	}
+	_, run = start(nil)
+	if _, err = run(); len(s.calls) != 3 {
+		t.Errorf("a replay after a restart: calls %v, %v, want that the step waits", s.paths(), err)
 	}
 }

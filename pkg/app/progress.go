@@ -42,7 +42,7 @@ func newProgress(s store.Store) func(event.TriggerRef) action.Progress {
 // Save implements action.Progress.
 func (p actionProgress) Save(ctx context.Context, key string, data []byte, expires time.Time) error {
 	err := p.Progress.Save(ctx, key, data, expires)
-	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrRejected) {
+	if errors.Is(err, store.ErrRejected) {
 		return fmt.Errorf("%w: %w", action.ErrNotKept, err)
 	}
 	return err

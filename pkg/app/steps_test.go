@@ -17,13 +17,24 @@ limitations under the License.
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // waitingStep is a step that sends a request, applies a ConfigMap, and waits until that has a
@@ -87,4 +98,87 @@ func TestSteps_Killed(t *testing.T) {
 		t.Errorf("requests %q, want one with the session", bodies)
 	}
 	mu.Unlock()
+}
+
+// TestSteps_Removed: when a trigger is removed while its step waits, what the step has done is
+// deleted; that of other triggers stays. What has expired is deleted, too.
+func TestSteps_Removed(t *testing.T) {
+	e := newEnv(t)
+	trigger := func(name string) string {
+		return fmt.Sprintf(`  - name: %s
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, fieldSelector: metadata.name=go, events: [update]}}
+    action: {type: step/stay, timeout: 30m}
+`, name, e.namespace)
+	}
+	o := e.options(t, "triggers:\n"+trigger("kept")+trigger("removed"))
+	o.ActionsDir = writeActions(t, map[string]string{"stay.cue": `import "vela/op"
+
+stay: {type: "workflow-step"}
+template: {
+	wait: op.#ConditionalWait & {continue: false}
+	parameter: {}
+}
+`})
+	e.createConfigMap(t, "go")
+	p := startRun(t, o)
+	p.waitForLog(t, "watching")
+	e.setValue(t, "go", "1")
+	cluster.Eventually(t, "both waits", func(context.Context) error {
+		if lines := p.linesWhere(func(l map[string]any) bool { return l["msg"] == "Action waits" }); len(lines) != 2 {
+			return fmt.Errorf("%d steps wait, want 2", len(lines))
+		}
+		return nil
+	})
+	p.stop(t)
+	kept, removed := event.TriggerRef{Namespace: "default", Name: "kept"}, event.TriggerRef{Namespace: "default", Name: "removed"}
+	withStore(t, o, func(s store.Store) {
+		expectProgress(t, s, kept, removed)
+		old := store.NewProgress(s.Checkpoints(), kept, clock.RealClock{})
+		if err := old.Save(t.Context(), "old", []byte("{}"), time.Now().Add(-time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	if err := os.WriteFile(o.Config, []byte("triggers:\n"+trigger("kept")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := startRun(t, o)
+	again.waitForLog(t, "Action waits")
+	again.stop(t)
+	withStore(t, o, func(s store.Store) {
+		expectProgress(t, s, kept)
+		c, err := s.Checkpoints().Load(t.Context(), store.ProgressName(kept))
+		if err != nil || len(c.Values) != 1 {
+			t.Errorf("%d values, %v, want that of the event alone", len(c.Values), err)
+		}
+	})
+}
+
+// withStore calls use with the store of processes that have ended.
+func withStore(t *testing.T, o RunOptions, use func(store.Store)) {
+	t.Helper()
+	s, err := file.Open(t.Context(), o.Store, file.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	use(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectProgress checks of which triggers the store has progress.
+func expectProgress(t *testing.T, s store.Store, triggers ...event.TriggerRef) {
+	t.Helper()
+	names, err := s.Checkpoints().List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, trigger := range triggers {
+		want = append(want, store.ProgressName(trigger))
+	}
+	if got := slices.DeleteFunc(names, func(name string) bool { return !store.IsProgress(name) }); !slices.Equal(got, want) {
+		t.Errorf("progress %q, want %q", got, want)
+	}
 }

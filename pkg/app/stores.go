@@ -34,6 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/crashguard"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
@@ -179,23 +180,32 @@ func (s stores) deadLetters() engine.DeadLetters {
 	return s.store.DeadLetters()
 }
 
-// prune deletes the checkpoints and queued events of sources that no trigger uses, and the
-// progress of other triggers' actions. It
-// keeps those of source types that this version does not have.
+// prune deletes the checkpoints and queued events of sources that no trigger uses, the progress
+// of other triggers' actions, and what has expired of that of the triggers. It keeps those of
+// source types that this version does not have.
 func (s stores) prune(ctx context.Context, triggers []engine.Trigger, sources source.Registry) error {
 	if s.store == nil {
 		return nil
 	}
 	used := subscriptions(triggers)
-	return store.Prune(ctx, s.store, func(name string) bool {
+	var withProgress []event.TriggerRef
+	err := store.Prune(ctx, s.store, func(name string) bool {
 		if store.IsProgress(name) {
-			return slices.ContainsFunc(triggers, func(t engine.Trigger) bool { return store.ProgressName(t.TriggerRef) == name })
+			of := slices.IndexFunc(triggers, func(t engine.Trigger) bool { return store.ProgressName(t.TriggerRef) == name })
+			if of >= 0 {
+				withProgress = append(withProgress, triggers[of].TriggerRef)
+			}
+			return of >= 0
 		}
 		if _, ok := sources[checkpointType(name)]; !ok {
 			return true
 		}
 		return slices.ContainsFunc(used, func(sub source.Subscription) bool { return sub.UsesCheckpoint(name) })
 	})
+	for _, t := range withProgress {
+		err = errors.Join(err, store.NewProgress(s.store.Checkpoints(), t, clock.RealClock{}).DropExpired(ctx))
+	}
+	return err
 }
 
 // checkpointType returns the source type in the name of a checkpoint: "webhook" in

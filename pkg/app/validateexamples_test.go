@@ -34,7 +34,7 @@ func TestValidate_Examples(t *testing.T) {
 	files = slices.DeleteFunc(files, config.IsTest)
 	// These have no triggers: objects for the others, and Applications.
 	without := []string{
-		"bump-application/objects.yaml", "bump-on-change/application.yaml", "bump-on-change/edited.yaml", "bump-on-change/objects.yaml",
+		"bump-application/objects.yaml", "bump-on-change/application.yaml", "bump-on-change/edited.yaml", "bump-on-change/objects.yaml", "from-workflow/application.yaml",
 		"restart-on-change/application.yaml", "trigger-service/application.yaml", "trigger-service/objects.yaml", "trigger-trait/application.yaml",
 	}
 	for _, file := range files {

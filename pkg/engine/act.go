@@ -41,9 +41,6 @@ type Step struct {
 	Title string
 	// Optional is set if the next step runs although this one failed permanently.
 	Optional bool
-	// Forget is called when an event that the step has begun ends as a dead letter; nil for
-	// nothing to forget.
-	Forget func(ctx context.Context, ev event.Event)
 	// WaitLimit is how long the step may wait for a condition. Defaults to DefaultWaitLimit.
 	WaitLimit time.Duration
 	// Start begins the handling of an event and returns the function that runs it. run
@@ -142,19 +139,7 @@ func (a *Act) Handle(ctx context.Context, t *Task) Result {
 	}
 	for {
 		if res, again := a.tryOnce(ctx, t); !again {
-			if res.outcome == DeadLettered {
-				a.forget(ctx, t)
-			}
 			return res
-		}
-	}
-}
-
-// forget has the steps that have begun forget the event of t.
-func (a *Act) forget(ctx context.Context, t *Task) {
-	for _, s := range a.steps[:t.execution.step+1] {
-		if s.Forget != nil {
-			s.Forget(ctx, *t.Event())
 		}
 	}
 }

@@ -58,6 +58,9 @@ type Event struct {
 	// Batch lists the objects whose events this event stands for; nil unless the trigger
 	// groups events.
 	Batch *Batch
+	// Replay identifies the replay of the event, which was a dead letter; empty for the event
+	// of a source. It is the same if the replay is repeated after a restart. It is not stored.
+	Replay string
 	// Time is when the source received the event.
 	Time time.Time
 }

@@ -76,57 +76,72 @@ func (p *Progress) Load(ctx context.Context, key string) ([]byte, error) {
 	return p.values[key].Data, nil
 }
 
-// Save stores the value of key. It returns ErrFull if there are MaxProgress values that have not
-// expired, and ErrRejected if the value is too large.
+// Save stores the value of key. Of more than MaxProgress values, the one that expires first is
+// dropped. Save returns ErrRejected if the value is too large.
 func (p *Progress) Save(ctx context.Context, key string, data []byte, expires time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.read(ctx); err != nil {
 		return err
 	}
-	change := map[string][]byte{}
-	for other, v := range p.values {
-		if other != key && !v.Expires.After(p.clock.Now()) {
-			change[other] = nil
-		}
-	}
-	if _, ok := p.values[key]; !ok && len(p.values)-len(change) >= MaxProgress {
-		return ErrFull
-	}
 	value := progressValue{Expires: expires, Data: data}
 	encoded, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode progress: %w", err)
 	}
+	change := p.expired()
+	if _, ok := p.values[key]; !ok && len(p.values)-len(change) >= MaxProgress {
+		change[p.first()] = nil
+	}
 	change[key] = encoded
-	if err := p.checkpoints.Save(ctx, p.name, Change{Values: change}); err != nil {
+	if err := p.change(ctx, change); err != nil {
 		return err
 	}
-	maps.DeleteFunc(p.values, func(other string, _ progressValue) bool { _, changed := change[other]; return changed })
 	p.values[key] = value
 	return nil
 }
 
-// Delete removes the values of keys that begin with prefix.
-func (p *Progress) Delete(ctx context.Context, prefix string) error {
+// DropExpired removes the values that have expired.
+func (p *Progress) DropExpired(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.read(ctx); err != nil {
 		return err
 	}
+	return p.change(ctx, p.expired())
+}
+
+// expired returns the change that removes the values that have expired.
+func (p *Progress) expired() map[string][]byte {
 	change := map[string][]byte{}
-	for key := range p.values {
-		if strings.HasPrefix(key, prefix) {
+	for key, v := range p.values {
+		if !v.Expires.After(p.clock.Now()) {
 			change[key] = nil
 		}
 	}
+	return change
+}
+
+// first returns the key of the value that expires first, of those that have not expired.
+func (p *Progress) first() string {
+	var first string
+	for key, v := range p.values {
+		if v.Expires.After(p.clock.Now()) && (first == "" || v.Expires.Before(p.values[first].Expires)) {
+			first = key
+		}
+	}
+	return first
+}
+
+// change saves a change, and drops the values of its keys.
+func (p *Progress) change(ctx context.Context, change map[string][]byte) error {
 	if len(change) == 0 {
 		return nil
 	}
 	if err := p.checkpoints.Save(ctx, p.name, Change{Values: change}); err != nil {
 		return err
 	}
-	maps.DeleteFunc(p.values, func(key string, _ progressValue) bool { return strings.HasPrefix(key, prefix) })
+	maps.DeleteFunc(p.values, func(key string, _ progressValue) bool { _, changed := change[key]; return changed })
 	return nil
 }
 

@@ -28,7 +28,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// testProgress keeps the values of a trigger over a restart, until they are deleted.
+// testProgress keeps the values of a trigger over a restart.
 func testProgress(t *testing.T, e env) {
 	clock := testclock.NewFakeClock(noon())
 	trigger, other := event.TriggerRef{Name: "web", Namespace: "team-a"}, event.TriggerRef{Name: "other", Namespace: "team-a"}
@@ -44,18 +44,12 @@ func testProgress(t *testing.T, e env) {
 	e.withStore(t, func(s store.Store) {
 		p := store.NewProgress(s.Checkpoints(), trigger, clock)
 		assertEqual(t, got(p.Load(t.Context(), "1 0"))(t), []byte("second"))
-		must(t, p.Delete(t.Context(), "1 "))
-		assertEqual(t, got(p.Load(t.Context(), "1 0"))(t), nil)
-	})
-	e.withStore(t, func(s store.Store) {
-		p := store.NewProgress(s.Checkpoints(), trigger, clock)
-		assertEqual(t, got(p.Load(t.Context(), "1 0"))(t), nil)
 		assertEqual(t, got(p.Load(t.Context(), "2 0"))(t), []byte("two"))
 	})
 }
 
-// testProgressLimit refuses more values than MaxProgress until some expire, and values that are
-// too large.
+// testProgressLimit drops values that have expired, of more than MaxProgress values the one that
+// expires first, and refuses values that are too large.
 func testProgressLimit(t *testing.T, e env) {
 	clock := testclock.NewFakeClock(noon())
 	e.withStore(t, func(s store.Store) {
@@ -63,13 +57,17 @@ func testProgressLimit(t *testing.T, e env) {
 		for i := range store.MaxProgress {
 			must(t, p.Save(t.Context(), fmt.Sprint(i), []byte("x"), noon().Add(time.Duration(i+1)*time.Minute)))
 		}
-		if err := p.Save(t.Context(), "more", nil, noon().Add(time.Hour)); !errors.Is(err, store.ErrFull) {
-			t.Errorf("one more: %v, want ErrFull", err)
-		}
-		must(t, p.Save(t.Context(), "0", []byte("again"), noon().Add(time.Minute)))
-		clock.Step(time.Minute)
+		must(t, p.Save(t.Context(), "1", []byte("again"), noon().Add(2*time.Minute)))
+		assertEqual(t, got(p.Load(t.Context(), "0"))(t), []byte("x"))
 		must(t, p.Save(t.Context(), "more", []byte("y"), noon().Add(time.Hour)))
 		assertEqual(t, got(p.Load(t.Context(), "0"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "1"))(t), []byte("again"))
+		clock.Step(2 * time.Minute)
+		must(t, p.Save(t.Context(), "more", []byte("y"), noon().Add(time.Hour)))
+		assertEqual(t, got(p.Load(t.Context(), "1"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "2"))(t), []byte("x"))
+		clock.Step(time.Minute)
+		must(t, p.DropExpired(t.Context()))
 		if err := p.Save(t.Context(), "more", make([]byte, store.MaxValue), noon().Add(time.Hour)); !errors.Is(err, store.ErrRejected) {
 			t.Errorf("a large value: %v, want ErrRejected", err)
 		}
@@ -77,6 +75,8 @@ func testProgressLimit(t *testing.T, e env) {
 	e.withStore(t, func(s store.Store) {
 		p := store.NewProgress(s.Checkpoints(), event.TriggerRef{Name: "web"}, clock)
 		assertEqual(t, got(p.Load(t.Context(), "0"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "2"))(t), nil)
+		assertEqual(t, got(p.Load(t.Context(), "3"))(t), []byte("x"))
 		assertEqual(t, got(p.Load(t.Context(), "more"))(t), []byte("y"))
 	})
 }

@@ -71,7 +71,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	return compiledActions{
-		steps: []engine.Step{{Start: a.Start, Forget: a.Forget, WaitLimit: limit}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), resolved: map[string]resolvedAction{"action": r},
+		steps: []engine.Step{{Start: a.Start, WaitLimit: limit}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), resolved: map[string]resolvedAction{"action": r},
 		byCUE: a.ByCUE().WithPrefix("action"),
 	}, nil
 }
@@ -108,7 +108,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 				out.old = out.old.Union(oldDependencies(a.ContextFields()))
 				out.list = append(out.list, Action{path, a})
 				out.steps = append(out.steps, engine.Step{
-					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Forget: a.Forget, Optional: s.OnFailure == v1alpha1.OnFailureContinue, WaitLimit: limit,
+					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue, WaitLimit: limit,
 				})
 				out.resolved[path] = r
 				out.byCUE = append(out.byCUE, a.ByCUE().WithPrefix(path)...)

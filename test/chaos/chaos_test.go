@@ -79,6 +79,7 @@ func scenarios() []scenario {
 		largeObjects(),
 		circles(),
 		alike(),
+		killedSteps(),
 	}
 }
 

@@ -45,6 +45,7 @@ func TestInstallation(t *testing.T) {
 			"Rights":                       rights,
 			"SchemaValidation":             schemaValidation,
 			"SecretRedaction":              secretRedaction,
+			"Steps":                        steps,
 			"Suspects":                     suspects,
 			"ValidatingWebhook":            validatingWebhook,
 			"ValidatingWebhookStandby":     validatingWebhookStandby,

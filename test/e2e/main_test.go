@@ -88,7 +88,7 @@ func install(t *testing.T) *installation {
 func installManifests(t *testing.T) *installation {
 	t.Helper()
 	c := cluster.Start(t, cluster.Own(), cluster.WithControllerManager())
-	c.InstallApplicationCRD(t)
+	c.InstallKubeVelaCRDs(t)
 	c.InstallKubeTrigger(t)
 	scheme := runtime.NewScheme()
 	if err := controller.AddToScheme(scheme); err != nil {

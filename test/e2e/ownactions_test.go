@@ -50,15 +50,12 @@ type ownAction struct {
 // ownActions tests the examples of own actions: as files that `kube-trigger run` reads, with
 // the rights of an administrator, and as Definitions and a TriggerService.
 func ownActions(t *testing.T, i *installation) {
-	i.InstallKubeVelaCRDs(t)
 	module, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kubevela/workflow").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	i.Install(t, filepath.Join(strings.TrimSpace(string(module)), "charts/vela-workflow/crds/core.oam.dev_workflowruns.yaml"))
-	// Its workers may send requests to the loopback address, where the tests listen.
-	template := strings.Replace(workload.Dedicated(), `"run",`, `"run", "--allow-address=127.0.0.1",`, 1)
-	i.apply(t, strings.NewReplacer("trigger-action-stamp", "trigger-worker-loopback", "type: trigger-action", "type: trigger-worker").Replace(stampDefinition("vela-system", template)))
+	i.allowLoopback(t)
 	for folder, test := range map[string]struct {
 		prepare, use func(*testing.T, ownAction)
 	}{
@@ -80,6 +77,14 @@ func ownActions(t *testing.T, i *installation) {
 			})
 		}
 	}
+}
+
+// allowLoopback creates the worker template "loopback". Its workers may send requests to the
+// loopback address, where the tests listen.
+func (i *installation) allowLoopback(t *testing.T) {
+	t.Helper()
+	template := strings.Replace(workload.Dedicated(), `"run",`, `"run", "--allow-address=127.0.0.1",`, 1)
+	i.apply(t, strings.NewReplacer("trigger-action-stamp", "trigger-worker-loopback", "type: trigger-action", "type: trigger-worker").Replace(stampDefinition("vela-system", template)))
 }
 
 // adapt returns the changes of an example for the test: its namespace and label are the test's

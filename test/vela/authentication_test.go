@@ -36,7 +36,7 @@ import (
 // with whose rights KubeVela deploys the Application: a bump would replace alice by the
 // worker's account. The policy refuses it, and the trigger's status says why.
 func TestAuthentication(t *testing.T) {
-	k := env{vela.Start(t, vela.WithAuthentication())}
+	k := env{KubeVela: vela.Start(t, vela.WithAuthentication())}
 	k.InstallKubeTrigger(t)
 	k.runPods(t)
 	ns := k.Namespace(t)

@@ -35,7 +35,7 @@ const bumpNamespace = "vela-kube-trigger"
 // parameter bumpClusters names one: an edit there bumps the Application once, and one in the
 // other cluster does not.
 func TestOtherClusters(t *testing.T) {
-	k := env{vela.Start(t, vela.WithClusterGateway())}
+	k := env{KubeVela: vela.Start(t, vela.WithClusterGateway())}
 	remote := newRemote(t)
 	apps, prod, far := k.Namespace(t), remote.Namespace(t), remote.Namespace(t)
 	for _, name := range []string{"edge", "far"} {
@@ -104,5 +104,5 @@ func newRemote(t *testing.T) env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return env{&vela.KubeVela{Cluster: c, Client: admin}}
+	return env{KubeVela: &vela.KubeVela{Cluster: c, Client: admin}}
 }

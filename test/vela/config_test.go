@@ -33,7 +33,7 @@ import (
 // TestTraitOrder_SingleStage tests the same as traitOrder without the feature gate
 // MultiStageComponentApply, which is off by default in KubeVela 1.9 and 1.10.
 func TestTraitOrder_SingleStage(t *testing.T) {
-	k := env{vela.Start(t, vela.WithSingleStage())}
+	k := env{KubeVela: vela.Start(t, vela.WithSingleStage())}
 	k.runPods(t)
 	enable(t, k)
 	traitOrder(t, k)

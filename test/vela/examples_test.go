@@ -25,6 +25,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -50,13 +51,7 @@ func imageJob(t *testing.T, k env) {
 	k.waitForReady(t, ns, "smoke-test")
 	k.applyDeployment(t, ns, "nginx:1.28", "1")
 	k.applyDeployment(t, ns, "nginx:1.29", "1")
-	cluster.Eventually(t, "a Job", func(ctx context.Context) error {
-		names, err := k.names(ctx, ns, "batch/v1", "Job")
-		if err == nil && (len(names) != 1 || !strings.HasPrefix(names[0], "smoke-test-")) {
-			err = fmt.Errorf("got Jobs %v, want one of smoke-test", names)
-		}
-		return err
-	})
+	k.expectSmokeTest(t, ns)
 }
 
 // recordEvents tests examples/record-events: an EventListener records the events of a
@@ -96,4 +91,77 @@ spec:
     metadata: {labels: {app: web, n: "%s"}}
     spec: {containers: [{name: web, image: "%s"}]}
 `, namespace, label, image))
+}
+
+// fromWorkflow tests examples/from-workflow. A step of an Application's workflow calls the webhook
+// of a trigger, and another trigger sees that a workflow fails, whose step has another token.
+func fromWorkflow(t *testing.T, k env) {
+	ns := k.Namespace(t)
+	for name, token := range map[string]string{"deployed-hook": "0123456789abcdef", "other-hook": "fedcba9876543210"} {
+		k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: %s}\nstringData: {token: %s}", ns, name, token))
+	}
+	k.Apply(t, example(t, ns, "from-workflow/trigger.yaml"))
+	k.Apply(t, example(t, ns, "from-workflow/step.yaml"))
+	k.waitForReady(t, ns, "deployments")
+	const url = "http://kube-trigger-deployments.default:8090/"
+	text := example(t, ns, "from-workflow/application.yaml")
+	if !strings.Contains(text, url) {
+		t.Fatalf("the Application does not call %s", url)
+	}
+	app := strings.Replace(text, url, "http://"+k.webhookAddress(t, ns, "deployments")+"/", 1)
+	k.Apply(t, app)
+	k.waitForPhase(t, ns, "web", "running")
+	k.expectSmokeTest(t, ns)
+
+	k.Apply(t, strings.NewReplacer("name: web", "name: broken", "component: web", "component: broken", "deployed-hook", "other-hook").Replace(app))
+	k.waitForPhase(t, ns, "broken", "workflowFailed")
+	cluster.Eventually(t, "a Warning about the workflow", func(ctx context.Context) error {
+		events, err := k.list(ctx, ns, "v1", "Event")
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, ev := range events {
+			if reason, _, _ := unstructured.NestedString(ev.Object, "reason"); reason == "WorkflowFailed" {
+				name, _, _ := unstructured.NestedString(ev.Object, "involvedObject", "name")
+				message, _, _ := unstructured.NestedString(ev.Object, "message")
+				got = append(got, name+": "+message)
+			}
+		}
+		if want := "broken: failed at broken-v1"; len(got) != 1 || got[0] != want {
+			return fmt.Errorf("got %q, want %q", got, want)
+		}
+		return nil
+	})
+	k.expectSmokeTest(t, ns)
+}
+
+// webhookAddress returns the address of the webhooks of a TriggerService.
+func (k env) webhookAddress(t *testing.T, namespace, name string) string {
+	t.Helper()
+	var address string
+	cluster.Eventually(t, "webhooks of "+name, func(ctx context.Context) error {
+		s := &corev1.Service{}
+		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "kube-trigger-" + name}, s); err != nil {
+			return err
+		}
+		for _, p := range k.node.Pods(namespace) {
+			address = p.Address(s.Spec.Ports[0].TargetPort.IntVal)
+			return nil
+		}
+		return errors.New("no pod runs")
+	})
+	return address
+}
+
+// expectSmokeTest waits until there is one Job, which is a smoke test.
+func (k env) expectSmokeTest(t *testing.T, namespace string) {
+	t.Helper()
+	cluster.Eventually(t, "a Job", func(ctx context.Context) error {
+		names, err := k.names(ctx, namespace, "batch/v1", "Job")
+		if err == nil && (len(names) != 1 || !strings.HasPrefix(names[0], "smoke-test-")) {
+			err = fmt.Errorf("got Jobs %v, want one of smoke-test", names)
+		}
+		return err
+	})
 }

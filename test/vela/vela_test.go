@@ -40,7 +40,7 @@ import (
 // TestKubeVela runs its subtests in one cluster, in separate namespaces. Subtests after
 // Enable require the addon.
 func TestKubeVela(t *testing.T) {
-	k := env{vela.Start(t)}
+	k := env{KubeVela: vela.Start(t)}
 	t.Run("Application", func(t *testing.T) { deployApplication(t, k) })
 	t.Run("Compressed", func(t *testing.T) { compressedObjects(t, k) })
 	t.Run("Views", func(t *testing.T) { views(t, k) })
@@ -57,6 +57,7 @@ func TestKubeVela(t *testing.T) {
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
 			"DerivedRights":       derivedRights,
+			"FromWorkflow":        fromWorkflow,
 			"ImageJob":            imageJob,
 			"OwnPods":             ownPods,
 			"Placements":          placements,
@@ -95,16 +96,20 @@ func deployApplication(t *testing.T, k env) {
 }
 
 // env is a cluster with KubeVela.
-type env struct{ *vela.KubeVela }
+type env struct {
+	*vela.KubeVela
+	// node runs kube-trigger's pods; nil before runPods.
+	node *pods.Node
+}
 
 // runPods runs the containers of kube-trigger's pods as local processes.
-func (k env) runPods(t *testing.T) {
+func (k *env) runPods(t *testing.T) {
 	t.Helper()
 	file, err := program.Build(t.Context(), t.TempDir(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pods.Run(t, k.Cluster, file)
+	k.node = pods.Run(t, k.Cluster, file)
 }
 
 // glob returns the files that match a pattern. It fails the test if there are none.

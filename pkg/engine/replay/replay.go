@@ -130,6 +130,7 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 			return r.markFailed(readCtx, l, err)
 		}
 	}
+	ev.Replay = l.StoredAt.UTC().Format(time.RFC3339Nano)
 	// The engine logs the outcome.
 	err = r.Engine.Deliver(ctx, l.Trigger, ev, func() { r.deleteReplayed(ctx, id) })
 	switch {

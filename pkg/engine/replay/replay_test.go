@@ -186,11 +186,14 @@ func TestReplay_Delivered(t *testing.T) {
 func TestReplay_AfterCrash(t *testing.T) {
 	e := newEnv(t, failedLetter())
 	e.start()
-	e.wantDeliveries(1)
+	first, _ := e.wantDeliveries(1)
 	e.start()
-	_, done := e.wantDeliveries(2)
+	again, done := e.wantDeliveries(2)
 	done()
 	e.stop()
+	if first.Replay == "" || again.Replay != first.Replay {
+		t.Errorf("replay %q, and after the restart %q, want the same", first.Replay, again.Replay)
+	}
 	if _, exists := e.deadLetter(); exists {
 		t.Error("the dead letter still exists")
 	}
@@ -201,7 +204,7 @@ func TestReplay_AfterCrash(t *testing.T) {
 func TestReplay_DeadLetteredAgain(t *testing.T) {
 	e := newEnv(t, failedLetter())
 	e.start()
-	_, done := e.wantDeliveries(1)
+	first, done := e.wantDeliveries(1)
 	again, _ := e.deadLetter()
 	again.Attempts = 7
 	if _, err := e.store.DeadLetters().Put(t.Context(), again); err != nil {
@@ -214,6 +217,13 @@ func TestReplay_DeadLetteredAgain(t *testing.T) {
 	e.wantDeliveries(1)
 	if l, exists := e.deadLetter(); !exists || l.Attempts != 7 || !l.ReplayRequestedAt.IsZero() {
 		t.Errorf("got %+v, %v", l, exists)
+	}
+	if err := e.store.DeadLetters().RequestReplay(t.Context(), e.id); err != nil {
+		t.Fatal(err)
+	}
+	e.start()
+	if second, _ := e.wantDeliveries(2); second.Replay == first.Replay {
+		t.Errorf("both replays are %q", first.Replay)
 	}
 }
 
