@@ -32,6 +32,7 @@ import (
 	_ "embed"
 	"fmt"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/common"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -58,8 +59,8 @@ type Querier struct {
 }
 
 // inClusterOf returns a Querier for the cluster of r.
-func (q Querier) inClusterOf(ctx context.Context, r resource) (Querier, error) {
-	if r.isLocal() {
+func (q Querier) inClusterOf(ctx context.Context, r common.ClusterObjectReference) (Querier, error) {
+	if isLocal(r) {
 		return q, nil
 	}
 	if q.Clusters == nil {
