@@ -31,6 +31,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -70,7 +71,7 @@ func stepsOfKubeVela(t *testing.T, w *vela.Workflow) map[string]triggers.Templat
 		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
 			t.Fatal(err)
 		}
-		if object["kind"] != workflowstep.Kind {
+		if object["kind"] != v1beta1.WorkflowStepDefinitionKind {
 			continue
 		}
 		w.Apply(t, document)

@@ -46,9 +46,6 @@ var source string
 // Source returns the CUE source of `vela/ql`.
 func Source() string { return source }
 
-// Namespace is the system namespace of KubeVela, which contains views and rules.
-const Namespace = "vela-system"
-
 // Querier executes calls of `vela/ql`. It is safe for concurrent use.
 type Querier struct {
 	// Client accesses the cluster. All calls use its identity.
