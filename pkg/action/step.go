@@ -27,6 +27,9 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"github.com/kubevela/workflow/pkg/cue/model"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -101,21 +104,13 @@ func (r *Action) addStepContext(context map[string]any, ev event.Event, position
 // application is what an event about an Application tells of it.
 type application struct{ name, publishVersion string }
 
-// publishVersionAnnotation has the version of an Application that is deployed by hand.
-const publishVersionAnnotation = "app.oam.dev/publishVersion"
-
 // applicationIn returns the Application that data is; false if it is another object.
 func applicationIn(data map[string]any) (application, bool) {
-	apiVersion, _ := data["apiVersion"].(string)
-	if group, _, _ := strings.Cut(apiVersion, "/"); group != workflowstep.GroupVersion().Group || data["kind"] != "Application" {
+	o := &unstructured.Unstructured{Object: data}
+	if o.GroupVersionKind().GroupKind() != v1beta1.ApplicationKindVersionKind.GroupKind() {
 		return application{}, false
 	}
-	metadata, _ := data["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any)
-	var app application
-	app.name, _ = metadata["name"].(string)
-	app.publishVersion, _ = annotations[publishVersionAnnotation].(string)
-	return app, app.name != ""
+	return application{name: o.GetName(), publishVersion: oam.GetPublishVersion(o)}, o.GetName() != ""
 }
 
 // waiting returns err as an error of a step that waits, if it is one: a condition was not met.

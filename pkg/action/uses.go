@@ -29,6 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/rights"
 )
@@ -286,7 +287,7 @@ func (d *derivation) declared() bool {
 		if r.Cluster == "" && d.events.OtherClusters {
 			r.Cluster = rights.AnyCluster
 		}
-		if r.Cluster == "local" {
+		if r.Cluster == multicluster.Local {
 			r.Cluster = ""
 		}
 		if r.Kind == "" {

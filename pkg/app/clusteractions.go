@@ -23,6 +23,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,7 +32,6 @@ import (
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/catalog"
-	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
@@ -63,7 +64,7 @@ func (o CatalogOptions) clusterTemplates(ctx context.Context) (map[string]cluste
 		return nil, err
 	}
 	out := map[string]clusterTemplate{}
-	for _, in := range slices.Compact([]string{cmp.Or(o.Namespace, namespace), functions.Namespace}) {
+	for _, in := range slices.Compact([]string{cmp.Or(o.Namespace, namespace), velatypes.DefaultKubeVelaNS}) {
 		var definitions corev1alpha1.DefinitionList
 		if err := api.List(ctx, &definitions, client.InNamespace(in)); err != nil && !isNotInstalled(err) {
 			return nil, fmt.Errorf("list Definitions of %s: %w", in, err)
@@ -79,13 +80,13 @@ func (o CatalogOptions) clusterTemplates(ctx context.Context) (map[string]cluste
 			}
 		}
 		steps := &unstructured.UnstructuredList{}
-		steps.SetGroupVersionKind(workflowstep.GroupVersion().WithKind(workflowstep.Kind))
+		steps.SetGroupVersionKind(v1beta1.WorkflowStepDefinitionGroupVersionKind)
 		if err := api.List(ctx, steps, client.InNamespace(in)); err != nil && !isNotInstalled(err) {
 			return nil, fmt.Errorf("list WorkflowStepDefinitions of %s: %w", in, err)
 		}
 		for _, object := range steps.Items {
 			if d, ok := workflowstep.Find(object.Object); ok {
-				add(d.String(), clusterTemplate{d.Template, object.GetAnnotations()[workflowstep.DescriptionAnnotation]})
+				add(d.String(), clusterTemplate{d.Template, object.GetAnnotations()[velatypes.AnnoDefinitionDescription]})
 			}
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -51,9 +52,6 @@ const leaseName = "kube-trigger-controller"
 
 // keySecretName is the name of the Secret with the controller's signing key.
 const keySecretName = "kube-trigger-signing-key"
-
-// velaSystem is the namespace of KubeVela's definitions for all namespaces.
-const velaSystem = "vela-system"
 
 // maxChecks is the number of TriggerServices that are checked concurrently, each
 // in a child process.
@@ -237,10 +235,10 @@ func (o ControllerOptions) newManager(ctx context.Context, cfg *rest.Config) (ct
 // systemNamespaces returns the namespaces of Definitions for all namespaces: that
 // of the controller and KubeVela's.
 func systemNamespaces(own string) []string {
-	if own == velaSystem {
-		return []string{velaSystem}
+	if own == velatypes.DefaultKubeVelaNS {
+		return []string{velatypes.DefaultKubeVelaNS}
 	}
-	return []string{own, velaSystem}
+	return []string{own, velatypes.DefaultKubeVelaNS}
 }
 
 // CheckService checks the TriggerService that a controller writes to in, and

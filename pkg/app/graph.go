@@ -24,14 +24,15 @@ import (
 	"maps"
 	"slices"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/dataflow"
-	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 )
 
 // GraphOptions configure Graph.
@@ -81,7 +82,7 @@ func (o GraphOptions) clusterFlows(ctx context.Context) (flows []TriggerFlow, un
 	if err != nil {
 		return nil, nil, err
 	}
-	services, err := listFiles(ctx, api, v1alpha1.GroupVersion().WithKind("TriggerService"), o.Namespace)
+	services, err := listFiles(ctx, api, v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerServiceKind), o.Namespace)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,19 +90,19 @@ func (o GraphOptions) clusterFlows(ctx context.Context) (flows []TriggerFlow, un
 	if err != nil {
 		return nil, nil, err
 	}
-	definition := schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1alpha1", Kind: "Definition"}
-	shared, err := listFiles(ctx, api, definition, functions.Namespace)
+	definition := corev1alpha1.GroupVersion().WithKind(corev1alpha1.DefinitionKind)
+	shared, err := listFiles(ctx, api, definition, velatypes.DefaultKubeVelaNS)
 	if err != nil && !isNotInstalled(err) {
 		return nil, nil, err
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(services)) {
 		own := map[string]map[string]config.File{}
-		if namespace != functions.Namespace && shared != nil {
+		if namespace != velatypes.DefaultKubeVelaNS && shared != nil {
 			if own, err = listFiles(ctx, api, definition, namespace); err != nil {
 				return nil, nil, err
 			}
 		}
-		definitions := maps.Clone(shared[functions.Namespace])
+		definitions := maps.Clone(shared[velatypes.DefaultKubeVelaNS])
 		if definitions == nil {
 			definitions = map[string]config.File{}
 		}

@@ -32,6 +32,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 
 	"github.com/kubevela/kube-trigger/pkg/number"
 )
@@ -46,16 +47,16 @@ const MaxObject = 16 << 20
 func Expand(object map[string]any) {
 	group, _ := object["apiVersion"].(string)
 	spec, ok := object["spec"].(map[string]any)
-	if !ok || !strings.HasPrefix(group, "core.oam.dev/") {
+	if !ok || !strings.HasPrefix(group, v1beta1.Group+"/") {
 		return
 	}
 	switch object["kind"] {
-	case "ApplicationRevision":
+	case v1beta1.ApplicationRevisionKind:
 		if fields, ok := content(spec).(map[string]any); ok {
 			maps.Copy(spec, fields)
 			delete(spec, field)
 		}
-	case "ResourceTracker":
+	case v1beta1.ResourceTrackerKind:
 		if resources, ok := content(spec).([]any); ok {
 			spec["managedResources"] = resources
 			delete(spec, field)

@@ -19,6 +19,8 @@ package config
 import (
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
@@ -80,7 +82,7 @@ func (l *loader) addDefinition(d document) {
 
 // findStep returns the definition of a workflow step in a document, or false.
 func findStep(document map[string]any) (workflowstep.Definition, bool) {
-	if document["apiVersion"] != workflowstep.GroupVersion().String() || document["kind"] != workflowstep.Kind && document["kind"] != workflowstep.RevisionKind {
+	if document["apiVersion"] != v1beta1.SchemeGroupVersion.String() || document["kind"] != v1beta1.WorkflowStepDefinitionKind && document["kind"] != v1beta1.DefinitionRevisionKind {
 		return workflowstep.Definition{}, false
 	}
 	return workflowstep.Find(document)

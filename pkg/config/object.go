@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -66,8 +68,8 @@ func (o object) meant() string {
 // package.
 func likeOurs() []string {
 	return []string{
-		"EventListener", "TriggerCheckpoint", "TriggerEvent", "ComponentDefinition", "PolicyDefinition",
-		"ScopeDefinition", "TraitDefinition", "WorkflowStepDefinition", "WorkloadDefinition",
+		"EventListener", "TriggerCheckpoint", "TriggerEvent", v1beta1.ComponentDefinitionKind, v1beta1.PolicyDefinitionKind,
+		v1beta1.ScopeDefinitionKind, v1beta1.TraitDefinitionKind, v1beta1.WorkflowStepDefinitionKind, v1beta1.WorkloadDefinitionKind,
 	}
 }
 

@@ -20,11 +20,11 @@ import (
 	"fmt"
 	"strings"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 // RenderDefinition returns the Definition of an action as YAML, with its source as a literal
@@ -39,7 +39,7 @@ func RenderDefinition(action, namespace, description, source string) ([]byte, er
 		metadata["namespace"] = namespace
 	}
 	if description != "" {
-		metadata["annotations"] = map[string]string{workflowstep.DescriptionAnnotation: description}
+		metadata["annotations"] = map[string]string{velatypes.AnnoDefinitionDescription: description}
 	}
 	head, err := yaml.Marshal(map[string]any{
 		"apiVersion": corev1alpha1.GroupVersion().String(), "kind": corev1alpha1.DefinitionKind, "metadata": metadata,

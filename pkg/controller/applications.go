@@ -19,13 +19,18 @@ package controller
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 
+	workflow "github.com/kubevela/workflow/api/v1alpha1"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/common"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -40,11 +45,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
-// applicationKind returns the kind of KubeVela's Applications.
-func applicationKind() schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}
-}
-
 // byService indexes Roles and RoleBindings by serviceOf, and Applications by the names of their
 // TriggerServices in BumpNamespace; byApplication and byComponent index TriggerServices by the
 // Application of elsewhere and of ownComponent.
@@ -57,7 +57,7 @@ const (
 // setupBumpRights adds a bumpReconciler to m. Without KubeVela there is nothing to bump, and
 // it does nothing.
 func setupBumpRights(ctx context.Context, m ctrl.Manager, r *reconciler) error {
-	_, err := m.GetRESTMapper().RESTMapping(applicationKind().GroupKind(), applicationKind().Version)
+	_, err := m.GetRESTMapper().RESTMapping(v1beta1.ApplicationKindVersionKind.GroupKind(), v1beta1.ApplicationKindVersionKind.Version)
 	if meta.IsNoMatchError(err) {
 		m.GetLogger().Info("KubeVela is not installed: no rights to bump Applications are given before the next start")
 		return nil
@@ -178,9 +178,7 @@ func (r *reconciler) withReader(reader client.Reader) *reconciler {
 }
 
 func newApplication() *unstructured.Unstructured {
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(applicationKind())
-	return u
+	return newObject(v1beta1.ApplicationKindVersionKind)
 }
 
 // deployment returns the paths of the fields of an Application's status that change whenever
@@ -194,7 +192,7 @@ func deployment() [][]string {
 // all Applications. Of other applied resources it keeps the first.
 func (r *reconciler) keepListed(o any) (any, error) {
 	u, ok := o.(*unstructured.Unstructured)
-	if !ok || u.GroupVersionKind() != applicationKind() {
+	if !ok || u.GroupVersionKind() != v1beta1.ApplicationKindVersionKind {
 		return o, nil
 	}
 	small := newApplication()
@@ -202,10 +200,9 @@ func (r *reconciler) keepListed(o any) (any, error) {
 	small.SetName(u.GetName())
 	small.SetUID(u.GetUID())
 	small.SetResourceVersion(u.GetResourceVersion())
-	all, _, _ := unstructured.NestedSlice(u.Object, "status", "appliedResources")
 	var listed []any
-	for _, o := range all {
-		if isTriggerService(o) || isIn(o, r.BumpClusters) || len(listed) == 0 { // see unlists
+	for o, applied := range appliedResources(u) {
+		if isTriggerService(applied) || slices.Contains(r.BumpClusters, applied.Cluster) || len(listed) == 0 { // see unlists
 			listed = append(listed, o)
 		}
 	}
@@ -221,26 +218,43 @@ func (r *reconciler) keepListed(o any) (any, error) {
 	return small, nil
 }
 
-// isTriggerService reports whether an element of status.appliedResources is a TriggerService
-// in the cluster of the Application.
-func isTriggerService(o any) bool {
-	r, _ := o.(map[string]any)
-	return r["kind"] == v1alpha1.TriggerServiceKind && isLocal(r)
+// appliedResources returns the status.appliedResources of an Application.
+func appliedResources(app *unstructured.Unstructured) iter.Seq2[map[string]any, common.ClusterObjectReference] {
+	return inStatus[common.ClusterObjectReference](app, "appliedResources")
 }
 
-// isLocal reports whether an element of status.appliedResources is in the cluster of the
+// inStatus returns the elements of a list in the status of an Application, as they are and as T.
+// It skips those of another form. The status is not decoded into AppStatus as a whole, which has
+// no fields for what newer versions of KubeVela say of a workflow.
+func inStatus[T any](app *unstructured.Unstructured, list string) iter.Seq2[map[string]any, T] {
+	return func(yield func(map[string]any, T) bool) {
+		value, _, _ := unstructured.NestedFieldNoCopy(app.Object, "status", list)
+		elements, _ := value.([]any)
+		for _, e := range elements {
+			var element T
+			object, ok := e.(map[string]any)
+			if ok && runtime.DefaultUnstructuredConverter.FromUnstructured(object, &element) == nil && !yield(object, element) {
+				return
+			}
+		}
+	}
+}
+
+// isTriggerService reports whether an applied resource is a TriggerService in the cluster of the
 // Application.
-func isLocal(applied map[string]any) bool {
-	cluster, _ := applied["cluster"].(string)
-	return cluster == "" || cluster == multicluster.Local
+func isTriggerService(applied common.ClusterObjectReference) bool {
+	return applied.Kind == v1alpha1.TriggerServiceKind && isLocal(applied)
+}
+
+// isLocal reports whether an applied resource is in the cluster of the Application.
+func isLocal(applied common.ClusterObjectReference) bool {
+	return applied.Cluster == "" || applied.Cluster == multicluster.Local
 }
 
 // lists reports whether the status of an Application lists a TriggerService.
 func lists(app *unstructured.Unstructured, ts types.NamespacedName) bool {
-	all, _, _ := unstructured.NestedSlice(app.Object, "status", "appliedResources")
-	for _, o := range all {
-		r, _ := o.(map[string]any)
-		if isTriggerService(o) && r["namespace"] == ts.Namespace && r["name"] == ts.Name {
+	for _, applied := range appliedResources(app) {
+		if isTriggerService(applied) && applied.Namespace == ts.Namespace && applied.Name == ts.Name {
 			return true
 		}
 	}
@@ -250,12 +264,14 @@ func lists(app *unstructured.Unstructured, ts types.NamespacedName) bool {
 // unlists reports whether KubeVela has deployed an Application without the TriggerService ts. It
 // empties status.appliedResources when a deployment begins.
 func unlists(app *unstructured.Unstructured, ts types.NamespacedName) bool {
-	applied, _, _ := unstructured.NestedSlice(app.Object, "status", "appliedResources")
-	return isDeployed(app) && len(applied) > 0 && !lists(app, ts)
+	for range appliedResources(app) {
+		return isDeployed(app) && !lists(app, ts)
+	}
+	return false
 }
 
 // isDeployed reports whether the last deployment of an Application has succeeded.
 func isDeployed(app *unstructured.Unstructured) bool {
 	phase, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "status")
-	return phase == "succeeded"
+	return workflow.WorkflowRunPhase(phase) == workflow.WorkflowStateSucceeded
 }

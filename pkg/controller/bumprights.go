@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -187,7 +188,7 @@ func newBumpRight(ts *v1alpha1.TriggerService, app event.Application, owner meta
 		Labels: bumpLabels(), Annotations: map[string]string{serviceAnnotation: service}, OwnerReferences: []metav1.OwnerReference{owner},
 	}
 	role, binding := newRight(ts, meta, rbacv1.PolicyRule{
-		APIGroups: []string{applicationKind().Group}, Resources: []string{"applications"}, ResourceNames: []string{app.Name},
+		APIGroups: []string{v1beta1.Group}, Resources: []string{"applications"}, ResourceNames: []string{app.Name},
 		Verbs: []string{"get", "list", "watch", "patch"},
 	})
 	return []client.Object{role, binding}

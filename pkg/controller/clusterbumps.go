@@ -22,6 +22,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -114,7 +115,7 @@ func (r clusterBumpReconciler) reconcileCluster(ctx context.Context, app *unstru
 // nil if there is none to bump.
 func (r clusterBumpReconciler) placement(ctx context.Context, service string) (*unstructured.Unstructured, string, error) {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(applicationKind().GroupVersion().WithKind(applicationKind().Kind + "List"))
+	list.SetGroupVersionKind(v1beta1.SchemeGroupVersion.WithKind(v1beta1.ApplicationKind + "List"))
 	if err := r.applications.List(ctx, list, client.MatchingFields{byService: service}); err != nil {
 		return nil, "", fmt.Errorf("list Applications: %w", err)
 	}

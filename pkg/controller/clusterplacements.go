@@ -18,8 +18,11 @@ package controller
 
 import (
 	"context"
+	"iter"
 	"slices"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/common"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/util/workqueue"
@@ -69,13 +72,12 @@ func keepPlacements(small, app *unstructured.Unstructured, clusters []string) {
 		return
 	}
 	small.SetDeletionTimestamp(app.GetDeletionTimestamp())
-	if version, ok := app.GetAnnotations()["app.oam.dev/publishVersion"]; ok {
-		small.SetAnnotations(map[string]string{"app.oam.dev/publishVersion": version})
+	if version := oam.GetPublishVersion(app); version != "" {
+		oam.SetPublishVersion(small, version)
 	}
 	services := []any{}
-	for _, s := range nestedMaps(app, "status", "services") {
-		traits, _ := s["traits"].([]any)
-		if isIn(s, clusters) && slices.ContainsFunc(traits, isBumpOnChange) {
+	for s, component := range componentsOf(app) {
+		if slices.Contains(clusters, component.Cluster) && slices.ContainsFunc(component.Traits, isBumpOnChange) {
 			services = append(services, map[string]any{"cluster": s["cluster"], "namespace": s["namespace"], "name": s["name"], "workloadDefinition": s["workloadDefinition"]})
 		}
 	}
@@ -85,18 +87,13 @@ func keepPlacements(small, app *unstructured.Unstructured, clusters []string) {
 	_ = unstructured.SetNestedField(small.Object, revision, "status", "workflow", "appRevision")
 }
 
-// isBumpOnChange reports whether the status of a trait is that of bump-on-change.
-func isBumpOnChange(trait any) bool {
-	t, _ := trait.(map[string]any)
-	return t["type"] == bumpTrait
+// componentsOf returns the status.services of an Application.
+func componentsOf(app *unstructured.Unstructured) iter.Seq2[map[string]any, common.ApplicationComponentStatus] {
+	return inStatus[common.ApplicationComponentStatus](app, "services")
 }
 
-// isIn reports whether an element of an Application's status names one of clusters.
-func isIn(element any, clusters []string) bool {
-	e, _ := element.(map[string]any)
-	cluster, _ := e["cluster"].(string)
-	return slices.Contains(clusters, cluster)
-}
+// isBumpOnChange reports whether the status of a trait is that of bump-on-change.
+func isBumpOnChange(trait common.ApplicationTraitStatus) bool { return trait.Type == bumpTrait }
 
 // equalPlacements reports whether two versions of an Application are the same to a
 // clusterBumpReconciler. The revision counts: another one may refer to other objects.

@@ -22,6 +22,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,7 +30,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/reference"
-	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // bumpTrait is the trait of components that bump their Application.
@@ -56,7 +56,7 @@ func (r clusterBumpReconciler) references(ctx context.Context, app *unstructured
 		return nil, false, err
 	}
 	complete = true
-	labels := client.MatchingLabels{trigger.AppNameLabel: app.GetName(), trigger.AppNamespaceLabel: app.GetNamespace()}
+	labels := client.MatchingLabels{oam.LabelAppName: app.GetName(), oam.LabelAppNamespace: app.GetNamespace()}
 	found := map[clusterReference]bool{}
 	for namespace, components := range placed {
 		missing := maps.Clone(components)
@@ -66,7 +66,7 @@ func (r clusterBumpReconciler) references(ctx context.Context, app *unstructured
 				return nil, false, fmt.Errorf("list %s in namespace %q: %w", kind, namespace, err)
 			}
 			for i := range objects {
-				component := objects[i].GetLabels()[trigger.ComponentLabel]
+				component := objects[i].GetLabels()[oam.LabelAppComponent]
 				if !components[component] {
 					continue
 				}
@@ -113,16 +113,14 @@ func isReferenced(kind schema.GroupVersionKind) bool {
 // namespace.
 func placedIn(app *unstructured.Unstructured, cluster string) map[string]map[string]bool {
 	placed := map[string]map[string]bool{}
-	for _, s := range nestedMaps(app, "status", "services") {
-		if s["cluster"] != cluster {
+	for _, component := range componentsOf(app) {
+		if component.Cluster != cluster {
 			continue
 		}
-		namespace, _ := s["namespace"].(string)
-		name, _ := s["name"].(string)
-		if placed[namespace] == nil {
-			placed[namespace] = map[string]bool{}
+		if placed[component.Namespace] == nil {
+			placed[component.Namespace] = map[string]bool{}
 		}
-		placed[namespace][name] = true
+		placed[component.Namespace][component.Name] = true
 	}
 	return placed
 }
@@ -132,36 +130,17 @@ func placedIn(app *unstructured.Unstructured, cluster string) map[string]map[str
 // if the deployment had to apply it: it may lack objects that were as they should be.
 func kindsIn(app *unstructured.Unstructured, cluster string) []schema.GroupVersionKind {
 	kinds := map[schema.GroupVersionKind]bool{{Version: "v1", Kind: reference.ConfigMap}: true, {Version: "v1", Kind: reference.Secret}: true}
-	add := func(o map[string]any) {
-		apiVersion, _ := o["apiVersion"].(string)
-		kind, _ := o["kind"].(string)
-		if kind != "" {
-			kinds[schema.FromAPIVersionAndKind(apiVersion, kind)] = true
+	for _, component := range componentsOf(app) {
+		if workload := component.WorkloadDefinition; component.Cluster == cluster && workload.Kind != "" {
+			kinds[schema.FromAPIVersionAndKind(workload.APIVersion, workload.Kind)] = true
 		}
 	}
-	for _, s := range nestedMaps(app, "status", "services") {
-		if workload, ok := s["workloadDefinition"].(map[string]any); ok && s["cluster"] == cluster {
-			add(workload)
-		}
-	}
-	for _, a := range nestedMaps(app, "status", "appliedResources") {
-		if namespace, _ := a["namespace"].(string); namespace != "" && a["cluster"] == cluster {
-			add(a)
+	for _, applied := range appliedResources(app) {
+		if applied.Cluster == cluster && applied.Namespace != "" && applied.Kind != "" {
+			kinds[applied.GroupVersionKind()] = true
 		}
 	}
 	return slices.SortedFunc(maps.Keys(kinds), func(a, b schema.GroupVersionKind) int {
 		return slices.Compare([]string{a.Group, a.Version, a.Kind}, []string{b.Group, b.Version, b.Kind})
 	})
-}
-
-// nestedMaps returns the maps of a list in u.
-func nestedMaps(u *unstructured.Unstructured, fields ...string) []map[string]any {
-	list, _, _ := unstructured.NestedSlice(u.Object, fields...)
-	var all []map[string]any
-	for _, e := range list {
-		if m, ok := e.(map[string]any); ok {
-			all = append(all, m)
-		}
-	}
-	return all
 }

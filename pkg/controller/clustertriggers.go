@@ -21,6 +21,8 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -30,12 +32,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/name"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
-	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // publishedVersion is the filter of Applications that a trigger has bumped, and that KubeVela
 // has deployed in this version: a change of their spec takes effect when the version changes.
-const publishedVersion = `context.data.metadata.annotations["app.oam.dev/publishVersion"] =~ "^[1-9][0-9]*$" && context.data.status.workflow.appRevision == context.data.metadata.annotations["app.oam.dev/publishVersion"]`
+const publishedVersion = `context.data.metadata.annotations["` + oam.AnnotationPublishVersion + `"] =~ "^[1-9][0-9]*$" && context.data.status.workflow.appRevision == context.data.metadata.annotations["` + oam.AnnotationPublishVersion + `"]`
 
 // newClusterBump returns the TriggerService that bumps app when an object in a cluster
 // changes, or its own spec. The labels name the Application, as those of a trait's
@@ -45,10 +46,10 @@ func newClusterBump(key types.NamespacedName, app *unstructured.Unstructured, cl
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind},
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: bumpLabels()},
 	}
-	maps.Copy(ts.Labels, map[string]string{trigger.AppNameLabel: app.GetName(), trigger.AppNamespaceLabel: app.GetNamespace()})
+	maps.Copy(ts.Labels, map[string]string{oam.LabelAppName: app.GetName(), oam.LabelAppNamespace: app.GetNamespace()})
 	ts.Spec.Worker = &v1alpha1.Worker{Template: NamespaceTemplate}
 	edits := newBumpTrigger("edits", map[string]any{
-		"apiVersion": applicationKind().GroupVersion().String(), "kind": applicationKind().Kind, "ownApplication": true, "events": []string{"update"},
+		"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": v1beta1.ApplicationKind, "ownApplication": true, "events": []string{"update"},
 	}, "spec")
 	edits.Filter = publishedVersion
 	ts.Spec.Triggers = append(ts.Spec.Triggers, edits)
@@ -85,6 +86,6 @@ func clusterBumpName(app types.NamespacedName, cluster string) string {
 // isPinned reports whether the author of app has set a version that is no number, and that no
 // trigger raises.
 func isPinned(app *unstructured.Unstructured) bool {
-	version := app.GetAnnotations()["app.oam.dev/publishVersion"]
+	version := oam.GetPublishVersion(app)
 	return version != "" && (version[0] == '0' || strings.Trim(version, "0123456789") != "")
 }

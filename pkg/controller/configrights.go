@@ -133,23 +133,19 @@ func ownComponent(ts *v1alpha1.TriggerService) event.Application {
 
 // references returns what the workloads of the component of ts refer to.
 func (r configReconciler) references(ctx context.Context, deployed *unstructured.Unstructured, ts *v1alpha1.TriggerService) ([]reference.Reference, error) {
-	applied, _, _ := unstructured.NestedSlice(deployed.Object, "status", "appliedResources")
 	var found []reference.Reference
-	for _, a := range applied {
-		id, _ := a.(map[string]any)
-		text := func(field string) string { s, _ := id[field].(string); return s }
-		o := &unstructured.Unstructured{}
-		o.SetGroupVersionKind(schema.FromAPIVersionAndKind(text("apiVersion"), text("kind")))
-		if !isLocal(id) || text("namespace") != ts.Namespace || !isWorkload(o.GroupVersionKind().GroupKind()) {
+	for _, applied := range appliedResources(deployed) {
+		if !isLocal(applied) || applied.Namespace != ts.Namespace || !isWorkload(applied.GroupVersionKind().GroupKind()) {
 			continue
 		}
-		key := types.NamespacedName{Namespace: ts.Namespace, Name: text("name")}
+		o := newObject(applied.GroupVersionKind())
+		key := types.NamespacedName{Namespace: ts.Namespace, Name: applied.Name}
 		err := r.apiReader.Get(ctx, key, o)
 		if apierrors.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("get %s %s: %w", text("kind"), key, err)
+			return nil, fmt.Errorf("get %s %s: %w", applied.Kind, key, err)
 		}
 		if trigger.ApplicationOf(o) == trigger.ApplicationOf(ts) {
 			found = append(found, reference.Of(o)...)

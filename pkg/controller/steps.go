@@ -21,6 +21,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -43,9 +45,6 @@ import (
 // Steps reads the definitions of workflow steps from a cache. nil has none.
 type Steps struct{ cache cache.Cache }
 
-// revisionOfStep is the label of a DefinitionRevision of a workflow step.
-const revisionOfStep = "workflowstepdefinition.oam.dev/name"
-
 // NewSteps returns the steps of some namespaces, nil for all, with a cache that m starts. It
 // returns nil without KubeVela.
 func NewSteps(m ctrl.Manager, namespaces map[string]cache.Config) (*Steps, error) {
@@ -59,7 +58,7 @@ func NewSteps(m ctrl.Manager, namespaces map[string]cache.Config) (*Steps, error
 			return nil, fmt.Errorf("find the kind %s: %w", kind.Kind, err)
 		}
 	}
-	ofStep, err := labels.NewRequirement(revisionOfStep, selection.Exists, nil)
+	ofStep, err := labels.NewRequirement(oam.LabelWorkflowStepDefinitionName, selection.Exists, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +66,7 @@ func NewSteps(m ctrl.Manager, namespaces map[string]cache.Config) (*Steps, error
 		Scheme: m.GetScheme(), Mapper: m.GetRESTMapper(), HTTPClient: m.GetHTTPClient(), DefaultNamespaces: namespaces,
 		DefaultTransform: keepStep,
 		ByObject: map[client.Object]cache.ByObject{
-			newObject(workflowstep.GroupVersion().WithKind(workflowstep.RevisionKind)): {Label: labels.NewSelector().Add(*ofStep)},
+			newObject(v1beta1.DefinitionRevisionGroupVersionKind): {Label: labels.NewSelector().Add(*ofStep)},
 		},
 	})
 	if err != nil {
@@ -77,8 +76,7 @@ func NewSteps(m ctrl.Manager, namespaces map[string]cache.Config) (*Steps, error
 }
 
 func stepKinds() []schema.GroupVersionKind {
-	v := workflowstep.GroupVersion()
-	return []schema.GroupVersionKind{v.WithKind(workflowstep.Kind), v.WithKind(workflowstep.RevisionKind)}
+	return []schema.GroupVersionKind{v1beta1.WorkflowStepDefinitionGroupVersionKind, v1beta1.DefinitionRevisionGroupVersionKind}
 }
 
 func newObject(kind schema.GroupVersionKind) *unstructured.Unstructured {
@@ -128,9 +126,9 @@ func (s *Steps) names(ctx context.Context, namespaces []string) ([]string, error
 	var names []string
 	for _, namespace := range namespaces {
 		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(workflowstep.GroupVersion().WithKind(workflowstep.Kind))
+		list.SetGroupVersionKind(v1beta1.WorkflowStepDefinitionGroupVersionKind)
 		if err := s.cache.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list %s in namespace %q: %w", workflowstep.Kind, namespace, err)
+			return nil, fmt.Errorf("list %s in namespace %q: %w", v1beta1.WorkflowStepDefinitionKind, namespace, err)
 		}
 		for i := range list.Items {
 			names = append(names, list.Items[i].GetName())

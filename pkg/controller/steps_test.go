@@ -24,6 +24,8 @@ import (
 	"testing"
 
 	"github.com/go-logr/logr"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,19 +33,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
-	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // stepDefinition returns a WorkflowStepDefinition.
 func stepDefinition(namespace, name, template string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": workflowstep.GroupVersion().String(), "kind": workflowstep.Kind,
+		"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": v1beta1.WorkflowStepDefinitionKind,
 		"metadata": map[string]any{"namespace": namespace, "name": name},
 		"spec":     map[string]any{"schematic": map[string]any{"cue": map[string]any{"template": template}}},
 	}}
@@ -53,7 +52,7 @@ func stepDefinition(namespace, name, template string) *unstructured.Unstructured
 func stepRevision(namespace, name, version, template string) *unstructured.Unstructured {
 	definition := stepDefinition(namespace, name, template).Object
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": workflowstep.GroupVersion().String(), "kind": workflowstep.RevisionKind,
+		"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": v1beta1.DefinitionRevisionKind,
 		"metadata": map[string]any{
 			"namespace": namespace, "name": name + "-" + version, "labels": map[string]any{"workflowstepdefinition.oam.dev/name": name},
 		},

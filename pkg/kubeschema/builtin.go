@@ -65,7 +65,7 @@ func isObject(t reflect.Type) bool {
 func others() map[schema.GroupVersionKind]reflect.Type {
 	return map[schema.GroupVersionKind]reflect.Type{
 		apiextensions.SchemeGroupVersion.WithKind("CustomResourceDefinition"): reflect.TypeFor[apiextensions.CustomResourceDefinition](),
-		workflow.SchemeGroupVersion.WithKind("WorkflowRun"):                   reflect.TypeFor[workflow.WorkflowRun](),
+		workflow.WorkflowRunGroupVersionKind:                                  reflect.TypeFor[workflow.WorkflowRun](),
 		v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerServiceKind):         reflect.TypeFor[v1alpha1.TriggerService](),
 	}
 }

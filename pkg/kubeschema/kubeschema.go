@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/datatype"
@@ -140,7 +141,7 @@ func (s *Schemas) all() map[schema.GroupVersionKind]bool {
 			all[kind] = true
 		}
 	}
-	for kind := range kubeVela(kubeVelaGroup).kinds {
+	for kind := range kubeVela(v1beta1.Group).kinds {
 		all[kind] = true
 	}
 	if s != nil {

@@ -21,10 +21,9 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"io"
-)
 
-// kubeVelaGroup is the API group of KubeVela.
-const kubeVelaGroup = "core.oam.dev"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+)
 
 // kubeVelaSchemas are the CustomResourceDefinitions of KubeVela, without descriptions.
 //
@@ -35,7 +34,7 @@ var kubeVelaSchemas []byte
 // need them, and only when they are compiled.
 func kubeVela(group string) *Schemas {
 	s := &Schemas{}
-	if group != kubeVelaGroup {
+	if group != v1beta1.Group {
 		return s
 	}
 	compressed, err := gzip.NewReader(bytes.NewReader(kubeVelaSchemas))

@@ -28,7 +28,7 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -98,7 +98,7 @@ func TestKubeVela(t *testing.T) {
 
 func TestSchemas_Find_KubeVela(t *testing.T) {
 	var s *Schemas
-	kind := schema.GroupVersionKind{Group: kubeVelaGroup, Version: "v1beta1", Kind: "Application"}
+	kind := v1beta1.ApplicationKindVersionKind
 	found := s.Find(kind)
 	components := found.Type.Fields["spec"].Fields["components"].Element()
 	if names := []string{"name", "type", "properties", "traits"}; slices.ContainsFunc(names, func(n string) bool { _, ok := components.Fields[n]; return !ok }) {
@@ -116,6 +116,6 @@ func TestSchemas_Find_KubeVela(t *testing.T) {
 func BenchmarkSchemas_Find_KubeVela(b *testing.B) {
 	var s *Schemas
 	for b.Loop() {
-		s.Find(schema.GroupVersionKind{Group: kubeVelaGroup, Version: "v1beta1", Kind: "Application"})
+		s.Find(v1beta1.ApplicationKindVersionKind)
 	}
 }

@@ -19,19 +19,15 @@ package loopguard
 import (
 	"context"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-const (
-	// eventKind is the kind of Kubernetes Events, in each of its groups.
-	eventKind = "Event"
-	// velaGroup is the group of KubeVela's objects.
-	velaGroup = "core.oam.dev"
-	// velaLabel is the label of the objects that KubeVela makes of an Application.
-	velaLabel = "app.oam.dev/name"
-)
+// eventKind is the kind of Kubernetes Events, in each of its groups.
+const eventKind = "Event"
 
 // reach is what a trigger's actions have written and called, and thereby what they may
 // lead to through controllers and servers that are not ours.
@@ -48,7 +44,7 @@ func (r *reach) addWrite(k schema.GroupKind) {
 	switch {
 	case k.Kind == eventKind:
 		r.events = true
-	case k.Group == velaGroup && k.Kind == "Application":
+	case k == v1beta1.ApplicationKindVersionKind.GroupKind():
 		r.applications = true
 	default:
 		r.objects = true
@@ -81,12 +77,12 @@ func (d *Detector) MayCause(ev event.Event) (may, direct bool) {
 // ofKubeVela reports whether an object is one of KubeVela's, or made of an Application.
 func ofKubeVela(data map[string]any) bool {
 	apiVersion, _ := data["apiVersion"].(string)
-	if g, err := schema.ParseGroupVersion(apiVersion); err == nil && g.Group == velaGroup {
+	if g, err := schema.ParseGroupVersion(apiVersion); err == nil && g.Group == v1beta1.Group {
 		return true
 	}
 	metadata, _ := data["metadata"].(map[string]any)
 	labels, _ := metadata["labels"].(map[string]any)
-	_, labeled := labels[velaLabel]
+	_, labeled := labels[oam.LabelAppName]
 	return labeled
 }
 

@@ -45,6 +45,7 @@ import (
 	"sync"
 	"time"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -60,9 +61,7 @@ import (
 
 const (
 	// Local is the name of the hub.
-	Local = "local"
-	// Namespace is the namespace of the Secrets that join clusters.
-	Namespace = "vela-system"
+	Local = velatypes.ClusterLocalName
 	// CredentialLabel is the label of these Secrets. Its value is the type of the
 	// credential.
 	CredentialLabel = "cluster.core.oam.dev/cluster-credential-type"
@@ -146,7 +145,7 @@ func New(hub *rest.Config, http *http.Client, a Access, c clock.Clock) (*Cluster
 	}
 	return &Clusters{
 		hub: hub, http: http, clock: c, access: a,
-		discovery: d, virtualClusters: objects.Resource(gateway.WithResource("virtualclusters")), secrets: core.Secrets(Namespace),
+		discovery: d, virtualClusters: objects.Resource(gateway.WithResource("virtualclusters")), secrets: core.Secrets(velatypes.DefaultKubeVelaNS),
 		connections: map[string]*Connection{}, reflectors: map[string]*reflector{}, cached: map[string]cachedCluster{},
 	}, nil
 }

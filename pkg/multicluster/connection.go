@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"time"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -99,7 +100,7 @@ func (c *Clusters) lookup(ctx context.Context, name string) (Cluster, error) {
 		return Cluster{}, notJoined(name)
 	}
 	if err != nil {
-		return Cluster{}, fmt.Errorf("get Secret %s/%s: %w", Namespace, name, err)
+		return Cluster{}, fmt.Errorf("get Secret %s/%s: %w", velatypes.DefaultKubeVelaNS, name, err)
 	}
 	cluster := c.fromSecret(s)
 	c.mu.Lock()

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"time"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -83,7 +84,7 @@ func (c *Clusters) listAndWatch(ctx context.Context, r *reflector) (time.Duratio
 	}
 	list, err := c.secrets.List(ctx, options)
 	if err != nil {
-		return 0, fmt.Errorf("list Secrets of clusters in %s: %w", Namespace, err)
+		return 0, fmt.Errorf("list Secrets of clusters in %s: %w", velatypes.DefaultKubeVelaNS, err)
 	}
 	joined := map[string]Cluster{}
 	for i := range list.Items {

@@ -22,6 +22,8 @@ import (
 	"reflect"
 	"slices"
 
+	workflow "github.com/kubevela/workflow/api/v1alpha1"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -68,7 +70,7 @@ func (o *Objects) hasStatus(gvk schema.GroupVersionKind) bool {
 			return true
 		}
 	}
-	return gvk.Group == "core.oam.dev" && slices.Contains([]string{"Application", "WorkflowRun"}, gvk.Kind)
+	return slices.Contains([]schema.GroupKind{v1beta1.ApplicationKindVersionKind.GroupKind(), workflow.WorkflowRunGroupVersionKind.GroupKind()}, gvk.GroupKind())
 }
 
 // hasGeneration reports whether an object has a generation.

@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -97,7 +98,7 @@ func plural(kind string) string {
 // isKnown reports whether a kind is one of Kubernetes, KubeVela or kube-trigger, whose names are
 // regular.
 func isKnown(kind schema.GroupVersionKind) bool {
-	if slices.Contains([]string{"core.oam.dev", "standard.oam.dev", "cluster.core.oam.dev", "apiextensions.k8s.io", "apiregistration.k8s.io"}, kind.Group) {
+	if slices.Contains([]string{v1beta1.Group, "standard.oam.dev", "cluster.core.oam.dev", "apiextensions.k8s.io", "apiregistration.k8s.io"}, kind.Group) {
 		return true
 	}
 	versions := scheme.Scheme.VersionsForGroupKind(kind.GroupKind())
@@ -128,8 +129,8 @@ func clusterScoped(group string) []string {
 		return []string{"CertificateSigningRequest", "ClusterTrustBundle"}
 	case "cluster.core.oam.dev":
 		return []string{"ClusterGateway", "VirtualCluster"}
-	case "core.oam.dev":
-		return []string{"ResourceTracker"}
+	case v1beta1.Group:
+		return []string{v1beta1.ResourceTrackerKind}
 	case "flowcontrol.apiserver.k8s.io":
 		return []string{"FlowSchema", "PriorityLevelConfiguration"}
 	case "internal.apiserver.k8s.io":

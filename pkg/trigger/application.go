@@ -19,37 +19,30 @@ package trigger
 import (
 	"cmp"
 
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
-// Labels of the objects of an Application, which KubeVela sets.
-const (
-	AppNameLabel      = "app.oam.dev/name"
-	AppNamespaceLabel = "app.oam.dev/namespace"
-	ComponentLabel    = "app.oam.dev/component"
-	clusterLabel      = "app.oam.dev/cluster"
-)
-
 // ApplicationOf returns the Application that ts says it is part of, in its labels. Every
 // user who may write ts may write any: they name an Application, and give no right to it.
 func ApplicationOf(ts metav1.Object) event.Application {
 	labels := ts.GetLabels()
-	if labels[AppNameLabel] == "" || labels[AppNamespaceLabel] == "" {
+	if labels[oam.LabelAppName] == "" || labels[oam.LabelAppNamespace] == "" {
 		return event.Application{}
 	}
 	return event.Application{
-		Name: labels[AppNameLabel], Namespace: labels[AppNamespaceLabel],
-		Component: labels[ComponentLabel], Cluster: cmp.Or(labels[clusterLabel], multicluster.Local),
+		Name: labels[oam.LabelAppName], Namespace: labels[oam.LabelAppNamespace],
+		Component: labels[oam.LabelAppComponent], Cluster: cmp.Or(labels[oam.LabelAppCluster], multicluster.Local),
 	}
 }
 
 // ApplicationLabels returns the labels of ts that ApplicationOf reads.
 func ApplicationLabels(ts metav1.Object) map[string]string {
 	var labels map[string]string
-	for _, name := range []string{AppNameLabel, AppNamespaceLabel, ComponentLabel, clusterLabel} {
+	for _, name := range []string{oam.LabelAppName, oam.LabelAppNamespace, oam.LabelAppComponent, oam.LabelAppCluster} {
 		if value := ts.GetLabels()[name]; value != "" {
 			if labels == nil {
 				labels = map[string]string{}

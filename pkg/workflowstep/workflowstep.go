@@ -21,18 +21,12 @@ package workflowstep
 import (
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 const (
-	// Kind is the kind of the definition of a step.
-	Kind = "WorkflowStepDefinition"
-	// RevisionKind is the kind of a version of a definition.
-	RevisionKind = "DefinitionRevision"
-	// DescriptionAnnotation is the annotation of a definition with its description.
-	DescriptionAnnotation = "definition.oam.dev/description"
-
 	// templatePath is the field of a WorkflowStepDefinition with the template, and
 	// revisionPath that of a DefinitionRevision.
 	templatePath = "spec.schematic.cue.template"
@@ -41,11 +35,6 @@ const (
 	// prefix begins the type of an action that is a step.
 	prefix = "step/"
 )
-
-// GroupVersion is that of both kinds.
-func GroupVersion() schema.GroupVersion {
-	return schema.GroupVersion{Group: "core.oam.dev", Version: "v1beta1"}
-}
 
 // Step identifies a step.
 type Step struct {
@@ -77,9 +66,9 @@ func (s Step) String() string {
 // Kind returns the kind of the object with the template.
 func (s Step) Kind() schema.GroupVersionKind {
 	if s.Version == "" {
-		return GroupVersion().WithKind(Kind)
+		return v1beta1.WorkflowStepDefinitionGroupVersionKind
 	}
-	return GroupVersion().WithKind(RevisionKind)
+	return v1beta1.DefinitionRevisionGroupVersionKind
 }
 
 // ObjectName returns the name of the object with the template.
@@ -116,7 +105,7 @@ func (d Definition) SetIn(object map[string]any) error {
 func Find(object map[string]any) (Definition, bool) {
 	u := unstructured.Unstructured{Object: object}
 	d := Definition{Step: Step{Name: u.GetName()}, Path: templatePath}
-	if u.GetKind() == RevisionKind {
+	if u.GetKind() == v1beta1.DefinitionRevisionKind {
 		name, _, _ := unstructured.NestedString(object, "spec", "workflowStepDefinition", "metadata", "name")
 		version, ok := strings.CutPrefix(u.GetName(), name+"-")
 		if name == "" || !ok {

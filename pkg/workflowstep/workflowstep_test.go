@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 )
 
 func TestParse(t *testing.T) {
@@ -44,13 +45,13 @@ func TestParse(t *testing.T) {
 func TestFind(t *testing.T) {
 	definition := func(name, template string) map[string]any {
 		return map[string]any{
-			"kind": Kind, "metadata": map[string]any{"name": name},
+			"kind": v1beta1.WorkflowStepDefinitionKind, "metadata": map[string]any{"name": name},
 			"spec": map[string]any{"schematic": map[string]any{"cue": map[string]any{"template": template}}},
 		}
 	}
 	revision := func(name, field string) map[string]any {
 		return map[string]any{
-			"kind": RevisionKind, "metadata": map[string]any{"name": name},
+			"kind": v1beta1.DefinitionRevisionKind, "metadata": map[string]any{"name": name},
 			"spec": map[string]any{field: definition("notification", "a: 1")},
 		}
 	}
@@ -61,7 +62,7 @@ func TestFind(t *testing.T) {
 		found  bool
 	}{
 		{"definition", definition("notification", "a: 1"), Definition{Step{"notification", ""}, "a: 1", templatePath}, true},
-		{"without a template", map[string]any{"kind": Kind, "metadata": map[string]any{"name": "x"}}, Definition{Step{"x", ""}, "", templatePath}, true},
+		{"without a template", map[string]any{"kind": v1beta1.WorkflowStepDefinitionKind, "metadata": map[string]any{"name": "x"}}, Definition{Step{"x", ""}, "", templatePath}, true},
 		{"revision", revision("notification-v2", "workflowStepDefinition"), Definition{Step{"notification", "v2"}, "a: 1", revisionPath}, true},
 		{"revision of a trait", revision("notification-v2", "traitDefinition"), Definition{}, false},
 		{"revision with another name", revision("other-v2", "workflowStepDefinition"), Definition{}, false},

@@ -26,7 +26,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/kubevela/kube-trigger/pkg/workflowstep"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -85,7 +86,7 @@ func StepDefinitions(t *testing.T) map[string]string {
 		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		if object.GetKind() == workflowstep.Kind {
+		if object.GetKind() == v1beta1.WorkflowStepDefinitionKind {
 			documents[object.GetName()] = document
 		}
 	}

@@ -46,6 +46,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
@@ -221,7 +222,7 @@ func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
 // client returns the client of the cluster that the call names, in the call's scope.
 func (e *executor) client(ctx context.Context, call Call) (client.Client, error) {
 	cluster := str(call.Params, "cluster")
-	if cluster == "local" {
+	if cluster == multicluster.Local {
 		cluster = ""
 	}
 	c := e.options.Client

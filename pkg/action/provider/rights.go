@@ -20,11 +20,12 @@ import (
 	"cmp"
 	"fmt"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/rights"
-	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 	velaqlquery "github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
@@ -36,7 +37,7 @@ func Rights(call Call, namespace string) (list []rights.Right, unknown string) {
 		return nil, ""
 	}
 	list, unknown = f.rights(call, cmp.Or(namespace, metav1.NamespaceDefault))
-	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != "local" {
+	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != multicluster.Local {
 		for i := range list {
 			list[i].Cluster = cluster
 		}
@@ -165,7 +166,7 @@ func viewRights(call Call, _ string) ([]rights.Right, string) {
 
 // NamedViewRights returns the rights of a view that has a name, as Rights does.
 func NamedViewRights(name string) (list []rights.Right, unknown string) {
-	return []rights.Right{{APIVersion: "v1", Kind: "ConfigMap", Namespace: functions.Namespace, Name: name, Verbs: []string{"get"}}},
+	return []rights.Right{{APIVersion: "v1", Kind: "ConfigMap", Namespace: velatypes.DefaultKubeVelaNS, Name: name, Verbs: []string{"get"}}},
 		fmt.Sprintf("the view %q reads what its text in the ConfigMap says", name)
 }
 

@@ -32,7 +32,7 @@ import (
 	_ "embed"
 	"maps"
 
-	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 
 	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -54,7 +54,7 @@ func New(o resource.Options) source.Factory {
 	return resource.NewDerived(o, resource.DerivedSource{
 		Type:       Type,
 		Properties: properties,
-		Kind:       runtimeschema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"},
+		Kind:       v1beta1.ApplicationKindVersionKind,
 		Form:       form(),
 		Parse:      func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
 		State:      nextState,

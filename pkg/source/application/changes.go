@@ -20,10 +20,15 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"strings"
+
+	workflowv1alpha1 "github.com/kubevela/workflow/api/v1alpha1"
 )
 
 // changes returns the changes of app from state before to state now, by the names of
 // the property events. If before is nil, the whole state counts as changed.
+//
+// The status is not decoded into AppStatus, for speed, and because that lacks the phase and the
+// end of a workflow.
 func changes(before, now *state, app map[string]any) map[string]any {
 	old := before
 	if old == nil {
@@ -73,8 +78,8 @@ func changes(before, now *state, app map[string]any) map[string]any {
 
 // failed reports whether a finished workflow failed or was terminated.
 func failed(workflow map[string]any) bool {
-	phase := text(workflow, "status")
-	return phase == "failed" || phase == "terminated" || workflow["terminated"] == true
+	phase := workflowv1alpha1.WorkflowRunPhase(text(workflow, "status"))
+	return phase == workflowv1alpha1.WorkflowStateFailed || phase == workflowv1alpha1.WorkflowStateTerminated || workflow["terminated"] == true
 }
 
 // runID identifies a finished run of a workflow and its outcome.

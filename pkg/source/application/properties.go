@@ -19,6 +19,7 @@ package application
 import (
 	"slices"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 	"k8s.io/apimachinery/pkg/fields"
 	names "k8s.io/apimachinery/pkg/util/validation"
 
@@ -86,7 +87,7 @@ func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 	if len(p.Components) > 0 && !slices.Contains(p.Events, componentUnhealthy) && !slices.Contains(p.Events, componentHealthy) {
 		diags.Add("components", "has no effect: events contains neither %s nor %s", componentUnhealthy, componentHealthy)
 	}
-	objects := map[string]any{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "namespace": p.Namespace}
+	objects := map[string]any{"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": v1beta1.ApplicationKind, "namespace": p.Namespace}
 	if p.Name != "" {
 		if reasons := names.IsDNS1123Subdomain(p.Name); len(reasons) > 0 {
 			diags.Add("name", "invalid name %q: %s", p.Name, reasons[0])

@@ -19,6 +19,7 @@ package config
 import (
 	"fmt"
 
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -56,7 +57,7 @@ func parse(s schema.Lazy, given map[string]any, t source.Spec) (p parsed, list d
 		}
 	}
 	if p.OwnComponent && t.Application.Component == "" {
-		list.Add("ownComponent", "the TriggerService is not part of a component: KubeVela has not set its labels app.oam.dev/name, app.oam.dev/namespace and app.oam.dev/component")
+		list.Add("ownComponent", "the TriggerService is not part of a component: KubeVela has not set its labels %s, %s and %s", oam.LabelAppName, oam.LabelAppNamespace, oam.LabelAppComponent)
 	}
 	return p, list
 }

@@ -19,6 +19,8 @@ package resource
 import (
 	"strings"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/fields"
@@ -156,12 +158,12 @@ func parse(s schema.Lazy, properties map[string]any, own event.Application) (que
 // selectApplication makes q select one Application.
 func (q *query) selectApplication(a event.Application) (list diag.List) {
 	switch {
-	case q.kind.Group != "core.oam.dev" || q.kind.Kind != "Application":
+	case q.kind.GroupKind() != v1beta1.ApplicationKindVersionKind.GroupKind():
 		list.Add("ownApplication", "selects an Application, not a %s", q.kind.Kind)
 	case q.namespace != "" || q.field != "":
 		list.Add("ownApplication", "selects the namespace and the name of the Application; remove namespace and fieldSelector")
 	case a == event.Application{}:
-		list.Add("ownApplication", "the TriggerService is not part of an Application: KubeVela has not set its labels app.oam.dev/name and app.oam.dev/namespace")
+		list.Add("ownApplication", "the TriggerService is not part of an Application: KubeVela has not set its labels %s and %s", oam.LabelAppName, oam.LabelAppNamespace)
 	default:
 		q.namespace, q.field = a.Namespace, fields.OneTermEqualSelector("metadata.name", a.Name).String()
 	}

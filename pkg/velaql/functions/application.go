@@ -22,31 +22,20 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/common"
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/compression"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
-
-// Labels and annotations of KubeVela.
-const (
-	labelName      = "app.oam.dev/name"
-	labelNamespace = "app.oam.dev/namespace"
-	labelRevision  = "app.oam.dev/appRevision"
-	labelUID       = "app.oam.dev/uid"
-	labelComponent = "app.oam.dev/component"
-	labelTrait     = "trait.oam.dev/type"
-	publishVersion = "app.oam.dev/publishVersion"
-	deployVersion  = "app.oam.dev/deployVersion"
-)
-
-// localCluster is KubeVela's name of the hub cluster.
-const localCluster = "local"
 
 // appQuery selects resources of an Application.
 type appQuery struct {
@@ -73,38 +62,35 @@ type filter struct {
 // resource is a resource that an Application deploys, as recorded in its
 // ResourceTracker.
 type resource struct {
-	Cluster         string         `json:"cluster"`
-	APIVersion      string         `json:"apiVersion"`
-	Kind            string         `json:"kind"`
-	Namespace       string         `json:"namespace"`
-	Name            string         `json:"name"`
-	UID             types.UID      `json:"uid"`
-	ResourceVersion string         `json:"resourceVersion"`
-	Component       string         `json:"component"`
-	Trait           string         `json:"trait"`
-	Raw             map[string]any `json:"raw"`
+	v1beta1.ManagedResource
 	// tracker is nil for a resource from the Application's status.
 	tracker *tracker
 	latest  bool
 }
 
-func (r resource) groupVersionKind() schema.GroupVersionKind {
-	return schema.FromAPIVersionAndKind(r.APIVersion, r.Kind)
-}
-
-// identity returns a key of the object, which is equal in all ResourceTrackers.
-func (r resource) identity() string {
-	return fmt.Sprint(r.Cluster, " ", r.APIVersion, " ", r.Kind, " ", objectName(r.Namespace, r.Name))
+// object returns the object of r; nil if it is not recorded.
+func (r resource) object() (map[string]any, error) {
+	if r.Data == nil {
+		return nil, nil
+	}
+	if o, ok := r.Data.Object.(*unstructured.Unstructured); ok {
+		return o.Object, nil
+	}
+	// Not by UnmarshalTo, which makes integers floating-point numbers.
+	var object map[string]any
+	if err := json.Unmarshal(r.Data.Raw, &object); err != nil {
+		return nil, fmt.Errorf("ResourceTracker %s: %s: %w", r.tracker.Name, r.DisplayName(), err)
+	}
+	return object, nil
 }
 
 // tracker is a ResourceTracker.
 type tracker struct {
-	object unstructured.Unstructured
-	Spec   struct {
-		Type       string     `json:"type"`
-		Generation int64      `json:"applicationGeneration"`
-		Resources  []resource `json:"managedResources"`
-		// Compressed contains Resources if KubeVela compresses them.
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		v1beta1.ResourceTrackerSpec `json:",inline"`
+		// Compressed contains ManagedResources if KubeVela compresses them. It is newer than
+		// ResourceTrackerSpec.
 		Compressed struct {
 			Type string `json:"type"`
 			Data []byte `json:"data"`
@@ -126,7 +112,7 @@ func (q Querier) deployed(ctx context.Context, query appQuery, pick func(tracker
 	if query.Name == "" || query.Namespace == "" {
 		return nil, fmt.Errorf("app: name and namespace are required")
 	}
-	app, err := q.get(ctx, schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}, query.Namespace, query.Name)
+	app, err := q.get(ctx, v1beta1.ApplicationKindVersionKind, query.Namespace, query.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -144,9 +130,8 @@ func (q Querier) deployed(ctx context.Context, query appQuery, pick func(tracker
 		if t == nil {
 			continue
 		}
-		for _, r := range t.Spec.Resources {
-			r.tracker, r.latest = t, t == found.current
-			all = append(all, r)
+		for _, r := range t.Spec.ManagedResources {
+			all = append(all, resource{ManagedResource: r, tracker: t, latest: t == found.current})
 		}
 	}
 	return slices.DeleteFunc(all, func(r resource) bool { return !query.Filter.includes(r) }), nil
@@ -155,14 +140,14 @@ func (q Querier) deployed(ctx context.Context, query appQuery, pick func(tracker
 // trackers returns the ResourceTrackers of app.
 func (q Querier) trackers(ctx context.Context, app *unstructured.Unstructured) (trackers, error) {
 	var out trackers
-	objects, err := q.list(ctx, schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "ResourceTracker"}, client.ListOptions{
-		LabelSelector: labels.SelectorFromSet(labels.Set{labelName: app.GetName(), labelNamespace: app.GetNamespace()}),
+	objects, err := q.list(ctx, v1beta1.ResourceTrackerKindVersionKind, client.ListOptions{
+		LabelSelector: labels.SelectorFromSet(labels.Set{oam.LabelAppName: app.GetName(), oam.LabelAppNamespace: app.GetNamespace()}),
 	})
 	if err != nil {
 		return out, err
 	}
 	for _, o := range objects {
-		if uid := o.GetLabels()[labelUID]; uid != "" && uid != string(app.GetUID()) {
+		if uid := o.GetLabels()[oam.LabelAppUID]; uid != "" && uid != string(app.GetUID()) {
 			continue // of a deleted Application with the same name
 		}
 		t, err := newTracker(o)
@@ -170,16 +155,18 @@ func (q Querier) trackers(ctx context.Context, app *unstructured.Unstructured) (
 			return out, fmt.Errorf("ResourceTracker %s: %w", o.GetName(), err)
 		}
 		switch {
-		case t.Spec.Type == "root":
+		case t.Spec.Type == v1beta1.ResourceTrackerTypeRoot:
 			out.root = t
-		case t.Spec.Type != "versioned":
+		case t.Spec.Type != v1beta1.ResourceTrackerTypeVersioned:
 		case t.isCurrentOf(app):
 			out.current = t
 		default:
 			out.history = append(out.history, t)
 		}
 	}
-	slices.SortFunc(out.history, func(a, b *tracker) int { return cmp.Compare(a.Spec.Generation, b.Spec.Generation) })
+	slices.SortFunc(out.history, func(a, b *tracker) int {
+		return cmp.Compare(a.Spec.ApplicationGeneration, b.Spec.ApplicationGeneration)
+	})
 	return out, nil
 }
 
@@ -187,7 +174,7 @@ func (q Querier) trackers(ctx context.Context, app *unstructured.Unstructured) (
 const maxDecompressed = 64 << 20
 
 func newTracker(o unstructured.Unstructured) (*tracker, error) {
-	t := &tracker{object: o}
+	t := &tracker{}
 	if err := convert(o.Object, t); err != nil {
 		return nil, err
 	}
@@ -198,15 +185,15 @@ func newTracker(o unstructured.Unstructured) (*tracker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, json.Unmarshal(text, &t.Spec.Resources)
+	return t, json.Unmarshal(text, &t.Spec.ManagedResources)
 }
 
 // isCurrentOf reports whether t belongs to the current revision of app.
 func (t *tracker) isCurrentOf(app *unstructured.Unstructured) bool {
-	if version := app.GetAnnotations()[publishVersion]; version != "" {
-		return t.object.GetAnnotations()[publishVersion] == version
+	if version := oam.GetPublishVersion(app); version != "" {
+		return t.version() == version
 	}
-	return t.Spec.Generation == app.GetGeneration()
+	return t.Spec.ApplicationGeneration == app.GetGeneration()
 }
 
 // statusResources returns the resources in the status of app. Objects that may not be
@@ -214,17 +201,17 @@ func (t *tracker) isCurrentOf(app *unstructured.Unstructured) bool {
 func (q Querier) statusResources(ctx context.Context, app *unstructured.Unstructured, f filter) ([]resource, error) {
 	var a struct {
 		Status struct {
-			Applied []resource `json:"appliedResources"`
+			Applied []common.ClusterObjectReference `json:"appliedResources"`
 		} `json:"status"`
 	}
 	if err := convert(app.Object, &a); err != nil {
 		return nil, fmt.Errorf("status of Application %s: %w", objectName(app.GetNamespace(), app.GetName()), err)
 	}
 	var all []resource
-	for _, r := range a.Status.Applied {
-		r.latest = true
-		if r.isLocal() {
-			o, err := q.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
+	for _, applied := range a.Status.Applied {
+		r := resource{ManagedResource: v1beta1.ManagedResource{ClusterObjectReference: applied}, latest: true}
+		if isLocal(applied) {
+			o, err := q.get(ctx, r.GroupVersionKind(), r.Namespace, r.Name)
 			switch {
 			case apierrors.IsNotFound(err):
 				continue
@@ -234,19 +221,22 @@ func (q Querier) statusResources(ctx context.Context, app *unstructured.Unstruct
 			case err != nil:
 				return nil, err
 			}
-			r.UID, r.Component, r.Trait, r.Raw = o.GetUID(), o.GetLabels()[labelComponent], o.GetLabels()[labelTrait], o.Object
+			r.UID, r.OAMObjectReference = o.GetUID(), common.NewOAMObjectReferenceFromObject(o)
+			r.Data = &runtime.RawExtension{Object: o}
 		}
 		all = append(all, r)
 	}
 	return all, nil
 }
 
-func (r resource) isLocal() bool { return r.Cluster == "" || r.Cluster == localCluster }
+func isLocal(r common.ClusterObjectReference) bool {
+	return r.Cluster == "" || r.Cluster == multicluster.Local
+}
 
 // includes reports whether f selects the cluster, namespace and component of r.
 func (f filter) includes(r resource) bool {
 	if f.Cluster != "" || f.ClusterNamespace != "" {
-		if f.Cluster != r.Cluster && (f.Cluster != localCluster || r.Cluster != "") {
+		if f.Cluster != r.Cluster && (f.Cluster != multicluster.Local || r.Cluster != "") {
 			return false
 		}
 		if f.ClusterNamespace != "" && f.ClusterNamespace != r.Namespace {

@@ -22,6 +22,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/common"
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -62,7 +64,7 @@ func (q Querier) endpoints(ctx context.Context, query appQuery) ([]serviceEndpoi
 	}
 	list := []serviceEndpoint{}
 	for _, a := range all {
-		querier, err := q.inClusterOf(ctx, resource{Cluster: a.Cluster, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+		querier, err := q.inClusterOf(ctx, common.ClusterObjectReference{Cluster: a.Cluster, ObjectReference: corev1.ObjectReference{Kind: a.Kind, Namespace: a.Namespace, Name: a.Name}})
 		if err != nil {
 			return nil, err
 		}
@@ -174,9 +176,9 @@ func appProtocol(port int32) string {
 // else with the role worker, else of all nodes. If there is none, it returns the
 // internal address of the first node.
 func nodeAddress(nodes []unstructured.Unstructured) string {
-	for _, role := range []string{"worker", "gateway"} {
+	for _, role := range []string{velatypes.LabelNodeRoleWorker, velatypes.LabelNodeRoleGateway} {
 		labelled := slices.DeleteFunc(slices.Clone(nodes), func(n unstructured.Unstructured) bool {
-			_, ok := n.GetLabels()["node-role.kubernetes.io/"+role]
+			_, ok := n.GetLabels()[role]
 			return !ok
 		})
 		if len(labelled) > 0 {

@@ -32,6 +32,7 @@ import (
 	_ "embed"
 	"fmt"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/common"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -45,9 +46,6 @@ var source string
 // Source returns the CUE source of `vela/ql`.
 func Source() string { return source }
 
-// Namespace is the system namespace of KubeVela, which contains views and rules.
-const Namespace = "vela-system"
-
 // Querier executes calls of `vela/ql`. It is safe for concurrent use.
 type Querier struct {
 	// Client accesses the cluster. All calls use its identity.
@@ -58,8 +56,8 @@ type Querier struct {
 }
 
 // inClusterOf returns a Querier for the cluster of r.
-func (q Querier) inClusterOf(ctx context.Context, r resource) (Querier, error) {
-	if r.isLocal() {
+func (q Querier) inClusterOf(ctx context.Context, r common.ClusterObjectReference) (Querier, error) {
+	if isLocal(r) {
 		return q, nil
 	}
 	if q.Clusters == nil {

@@ -107,7 +107,11 @@ func (e env) createTracker(t *testing.T, app *unstructured.Unstructured) {
 	t.Helper()
 	var resources, applied []any
 	for _, r := range []map[string]any{
-		{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "component": "web"},
+		{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "component": "web", "creator": "workflow", "skipGC": true, "fieldOfLater": []any{"versions"}, "raw": map[string]any{
+			"apiVersion": "apps/v1", "kind": "Deployment",
+			"metadata": map[string]any{"name": "web", "annotations": map[string]any{"app.oam.dev/deployVersion": "seven"}},
+			"spec":     map[string]any{"replicas": int64(1<<53 + 1)},
+		}},
 		{"apiVersion": "v1", "kind": "Service", "name": "db", "component": "db"},
 		{"apiVersion": "v1", "kind": "Secret", "name": "hidden", "component": "db"},
 	} {
@@ -203,6 +207,23 @@ func TestDo_Shapes(t *testing.T) {
 		if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
 			t.Error(name, diff, err)
 		}
+	}
+}
+
+// TestDo_RecordedObject returns an object as the ResourceTracker records it: the Deployment in the
+// cluster has neither of the fields, and floating-point numbers would round the integer.
+func TestDo_RecordedObject(t *testing.T) {
+	e := newEnv(t)
+	got, err := e.evaluate(t, e.admin, `
+		objects: ql.#ListResourcesInApp & {app: {name: "shop", namespace: "NS", filter: components: ["web"]}}
+		applied: ql.#ListAppliedResources & {app: {name: "shop", namespace: "NS", filter: components: ["web"]}}
+		status: {
+			Replicas: [for o in objects.list {"\(o.object.spec.replicas)"}]
+			Versions: [for a in applied.list {a.deployVersion}]
+		}`)
+	want := map[string]any{"Replicas": []any{"9007199254740993"}, "Versions": []any{"seven"}}
+	if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
+		t.Error(diff, err)
 	}
 }
 

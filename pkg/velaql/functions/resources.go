@@ -20,9 +20,12 @@ import (
 	"cmp"
 	"context"
 
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 // appliedResource is a resource that an Application deploys, without the object.
@@ -80,17 +83,20 @@ func (q Querier) deployedObjects(ctx context.Context, query appQuery) ([]deploye
 	}
 	list, seen := []deployedObject{}, map[string]bool{}
 	for _, r := range all {
-		if seen[r.identity()] || !query.Filter.matchesKind(r.APIVersion, r.Kind) {
+		if seen[r.ResourceKey()] || !query.Filter.matchesKind(r.APIVersion, r.Kind) {
 			continue
 		}
-		seen[r.identity()] = true
-		object := r.Raw
+		seen[r.ResourceKey()] = true
+		object, err := r.object()
+		if err != nil {
+			return nil, err
+		}
 		if object == nil || query.WithStatus {
-			querier, err := q.inClusterOf(ctx, r)
+			querier, err := q.inClusterOf(ctx, r.ClusterObjectReference)
 			if err != nil {
 				return nil, err
 			}
-			o, err := querier.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
+			o, err := querier.get(ctx, r.GroupVersionKind(), r.Namespace, r.Name)
 			if apierrors.IsNotFound(err) {
 				continue
 			}
@@ -100,7 +106,7 @@ func (q Querier) deployedObjects(ctx context.Context, query appQuery) ([]deploye
 			object = o.Object
 		}
 		list = append(list, deployedObject{
-			Cluster: cmp.Or(r.Cluster, localCluster), Component: r.Component, Revision: r.tracker.version(), Object: object,
+			Cluster: cmp.Or(r.Cluster, multicluster.Local), Component: r.Component, Revision: r.tracker.version(), Object: object,
 		})
 	}
 	return list, nil
@@ -111,7 +117,7 @@ func (t *tracker) version() string {
 	if t == nil {
 		return ""
 	}
-	return t.object.GetAnnotations()[publishVersion]
+	return t.Annotations[oam.AnnotationPublishVersion]
 }
 
 // appliedResources implements listAppliedResources. With trees, each object is returned
@@ -134,17 +140,20 @@ func (q Querier) appliedResources(ctx context.Context, query appQuery) ([]applie
 	}
 	list, seen := []appliedResource{}, map[string]bool{}
 	for _, r := range all {
-		a := r.applied()
+		a, err := r.applied()
+		if err != nil {
+			return nil, err
+		}
 		if !query.WithTree {
 			if query.Filter.matchesKind(r.APIVersion, r.Kind) {
 				list = append(list, a)
 			}
 			continue
 		}
-		if seen[r.identity()] {
+		if seen[r.ResourceKey()] {
 			continue
 		}
-		seen[r.identity()] = true
+		seen[r.ResourceKey()] = true
 		if a.Tree, err = builder.build(ctx, r); err != nil {
 			return nil, err
 		}
@@ -155,21 +164,21 @@ func (q Querier) appliedResources(ctx context.Context, query appQuery) ([]applie
 	return list, nil
 }
 
-func (r resource) applied() appliedResource {
+func (r resource) applied() (appliedResource, error) {
 	a := appliedResource{
-		Cluster: cmp.Or(r.Cluster, localCluster), Component: r.Component, Trait: r.Trait,
+		Cluster: cmp.Or(r.Cluster, multicluster.Local), Component: r.Component, Trait: r.Trait,
 		APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name,
 		UID: r.UID, ResourceVersion: r.ResourceVersion,
 		PublishVersion: r.tracker.version(), Latest: r.latest,
 	}
-	raw := unstructured.Unstructured{Object: r.Raw}
-	if r.Raw != nil {
-		a.DeployVersion = raw.GetAnnotations()[deployVersion]
-	}
 	if r.tracker != nil {
-		a.Revision = r.tracker.object.GetLabels()[labelRevision]
+		a.Revision = r.tracker.Labels[oam.LabelAppRevision]
 	}
-	return a
+	object, err := r.object()
+	if object != nil {
+		a.DeployVersion = oam.GetDeployVersion(&unstructured.Unstructured{Object: object})
+	}
+	return a, err
 }
 
 // collectObjects implements collectResources: it returns the leaves of the requested kind.
@@ -189,8 +198,8 @@ func (q Querier) collectObjects(ctx context.Context, query appQuery) ([]collecte
 			list = append(list, collectedObject{
 				Cluster: a.Cluster, Component: a.Component, Object: leaf.object.Object,
 				Workload:       workload{parent.APIVersion, parent.Kind, parent.Name, parent.Namespace},
-				PublishVersion: cmp.Or(annotations[publishVersion], a.PublishVersion),
-				DeployVersion:  cmp.Or(annotations[deployVersion], a.DeployVersion),
+				PublishVersion: cmp.Or(annotations[oam.AnnotationPublishVersion], a.PublishVersion),
+				DeployVersion:  cmp.Or(annotations[oam.AnnotationDeployVersion], a.DeployVersion),
 			})
 		})
 	}

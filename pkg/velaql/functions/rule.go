@@ -20,6 +20,8 @@ import (
 	"context"
 	"fmt"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,9 +57,6 @@ const (
 	// byLabels selects objects with labels for the parent's name and namespace.
 	byLabels
 )
-
-// rulesLabel is the label of ConfigMaps in Namespace that contain rules in YAML or JSON.
-const rulesLabel = "rules.oam.dev/resources"
 
 // builtinRules returns the built-in rules of KubeVela.
 func builtinRules() []rule {
@@ -95,16 +94,16 @@ func builtinRules() []rule {
 	return rules
 }
 
-// rules returns the built-in rules and those of the ConfigMaps in Namespace, if these may
-// be listed. Invalid ConfigMaps are ignored.
+// rules returns the built-in rules and those of the ConfigMaps in KubeVela's namespace, in
+// YAML or JSON, if these may be listed. Invalid ConfigMaps are ignored.
 func (q Querier) rules(ctx context.Context) ([]rule, error) {
 	rules := builtinRules()
-	requirement, err := labels.NewRequirement(rulesLabel, selection.Exists, nil)
+	requirement, err := labels.NewRequirement(oam.LabelResourceRules, selection.Exists, nil)
 	if err != nil {
 		return nil, err
 	}
 	maps, err := q.list(ctx, corev1.SchemeGroupVersion.WithKind("ConfigMap"), client.ListOptions{
-		Namespace: Namespace, LabelSelector: labels.NewSelector().Add(*requirement),
+		Namespace: velatypes.DefaultKubeVelaNS, LabelSelector: labels.NewSelector().Add(*requirement),
 	})
 	if apierrors.IsForbidden(err) {
 		return rules, nil

@@ -28,6 +28,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 // maxDepth is the maximum depth of a tree below a deployed resource.
@@ -52,7 +54,7 @@ type node struct {
 
 func newNode(cluster string, o *unstructured.Unstructured) (*node, error) {
 	n := &node{
-		Cluster: cmp.Or(cluster, localCluster), APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
+		Cluster: cmp.Or(cluster, multicluster.Local), APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
 		Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(),
 		Created: o.GetCreationTimestamp().UTC(), object: o,
 	}
@@ -95,11 +97,11 @@ func (q Querier) newTreeBuilder(ctx context.Context, f filter) (*treeBuilder, er
 // build returns the tree of r; nil if the object does not exist, or the filter selects
 // no node.
 func (b *treeBuilder) build(ctx context.Context, r resource) (*node, error) {
-	kind := r.groupVersionKind()
+	kind := r.GroupVersionKind()
 	if !b.leadsToMatch(kind, 1) {
 		return nil, nil
 	}
-	querier, err := b.querier.inClusterOf(ctx, r)
+	querier, err := b.querier.inClusterOf(ctx, r.ClusterObjectReference)
 	if err != nil {
 		return nil, err
 	}

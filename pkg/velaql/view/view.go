@@ -32,6 +32,7 @@ import (
 	"strings"
 	"sync"
 
+	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -41,7 +42,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/rights"
-	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
@@ -180,12 +180,12 @@ func (v *View) current(ctx context.Context) (*action.View, CrashTracker, error) 
 func (v *View) readTemplate(ctx context.Context) (string, error) {
 	m := &unstructured.Unstructured{}
 	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
-	if err := v.options.Client.Get(ctx, client.ObjectKey{Namespace: functions.Namespace, Name: v.query.View}, m); err != nil {
-		return "", fmt.Errorf("read ConfigMap %s/%s: %w", functions.Namespace, v.query.View, err)
+	if err := v.options.Client.Get(ctx, client.ObjectKey{Namespace: velatypes.DefaultKubeVelaNS, Name: v.query.View}, m); err != nil {
+		return "", fmt.Errorf("read ConfigMap %s/%s: %w", velatypes.DefaultKubeVelaNS, v.query.View, err)
 	}
 	text, ok, _ := unstructured.NestedString(m.Object, "data", templateKey)
 	if !ok {
-		return "", fmt.Errorf("ConfigMap %s/%s is not a view: it has no key %q", functions.Namespace, v.query.View, templateKey)
+		return "", fmt.Errorf("ConfigMap %s/%s is not a view: it has no key %q", velatypes.DefaultKubeVelaNS, v.query.View, templateKey)
 	}
 	return text, nil
 }

@@ -28,7 +28,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Group and Version name the API.
+// Group and Version name the API. Group is that of KubeVela's API, whose packages this one does
+// not import.
 const (
 	Group   = "core.oam.dev"
 	Version = "v1alpha1"
