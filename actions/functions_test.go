@@ -72,7 +72,7 @@ func functionCalls() map[string]functionCall {
 
 		"vela/email.#SendEmail": {fields: `$params: {from: {address: "trigger@example.com", host: "127.0.0.1", port: SMTP, tls: "none"}, to: ["a@example.com"], content: {subject: "s", body: "b"}}`},
 
-		"vela/metrics.#PromCheck": {fields: `$params: {query: "up", condition: ">0"}`, err: cannot, refused: true},
+		"vela/metrics.#PromCheck": {fields: `$params: {query: "up", metricEndpoint: "SERVER", condition: ">0"}`, err: "the server is no Prometheus"},
 
 		"vela/time.#DateToTimestamp": {fields: `$params: date: "2024-01-01T00:00:00Z"`},
 		"vela/time.#TimestampToDate": {fields: `$params: timestamp: 0`},
@@ -105,7 +105,7 @@ func functionCalls() map[string]functionCall {
 		"vela/op.#HTTPPut":         {fields: `url: "SERVER"`},
 		"vela/op.#HTTPDelete":      {fields: `url: "SERVER"`},
 		"vela/op.#SendEmail":       {fields: `from: {address: "trigger@example.com", password: "open sesame", host: "127.0.0.1", port: SMTP}, to: ["a@example.com"], content: {subject: "s", body: "b"}`, err: "certificate"},
-		"vela/op.#PromCheck":       {fields: `query: "up", condition: ">0"`, err: cannot, refused: true},
+		"vela/op.#PromCheck":       {fields: `query: "up", metricEndpoint: "SERVER", condition: ">0"`, err: "the server is no Prometheus"},
 		"vela/op.#DateToTimestamp": {fields: `date: "2024-01-01T00:00:00Z"`},
 		"vela/op.#TimestampToDate": {fields: `timestamp: 0`},
 		"vela/op.#PatchK8sObject":  {fields: `value: ` + settings + `, patch: metadata: labels: a: "b"`},
@@ -121,6 +121,9 @@ func functionCalls() map[string]functionCall {
 		"vela/op.#ReadConfig":      {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
 		"vela/op.#ListConfig":      {fields: `template: "none", namespace: "NAMESPACE"`},
 		"vela/op.#DeleteConfig":    {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
+
+		"vela/multicluster.#ListClusters": {err: "only the worker's own cluster is available"},
+		"vela/op.#ListClusters":           {err: "only the worker's own cluster is available"},
 
 		"vela/op.#DingTalk": {fields: `dingUrl: "SERVER", message: a: "b"`},
 		"vela/op.#Lark":     {fields: `larkUrl: "SERVER", message: a: "b"`},
@@ -176,6 +179,13 @@ func TestFunctions(t *testing.T) {
 		"PatchApplication", "DeployCloudResource", "ShareCloudResource",
 	} {
 		calls["vela/op.#"+name] = functionCall{err: cannot + "cannot render an Application", refused: true}
+	}
+	for _, name := range []string{
+		"multicluster.#Deploy", "multicluster.#GetPlacementsFromTopologyPolicies", "oam.#ApplyApplicationInParallel", "oam.#ApplyComponent",
+		"oam.#LoadComponets", "oam.#LoadComponetsInOrder", "oam.#LoadPolicies", "oam.#RenderComponent", "terraform.#GetConnectionStatus",
+		"terraform.#LoadTerraformComponents",
+	} {
+		calls["vela/"+name] = functionCall{err: cannot + "cannot render an Application", refused: true}
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()

@@ -39,7 +39,6 @@ import (
 	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
 	wfkube "github.com/kubevela/workflow/pkg/providers/kube"
 	"github.com/kubevela/workflow/pkg/providers/legacy"
-	"github.com/kubevela/workflow/pkg/providers/metrics"
 	"github.com/kubevela/workflow/pkg/providers/time"
 	"github.com/kubevela/workflow/pkg/providers/util"
 	"k8s.io/utils/clock"
@@ -72,6 +71,9 @@ type Call struct {
 	// Scope is shared by the calls of an action for one event; nil for calls without an
 	// event.
 	Scope *Scope
+	// Streak is set for calls that HasStreak reports, and kept for their repetitions. It may
+	// be nil.
+	Streak *Streak
 }
 
 // Result contains the fields that are added to the call, as decoded JSON: `$returns`
@@ -98,7 +100,7 @@ func Packages() map[string]Package {
 		"kube":    kubeSource,
 		"http":    httpSource,
 		"email":   emailSource,
-		"metrics": metrics.GetTemplate(),
+		"metrics": metricsSource,
 		"time":    time.GetTemplate(),
 		"util":    util.GetTemplate(),
 		"builtin": builtin.GetTemplate(),
@@ -106,6 +108,10 @@ func Packages() map[string]Package {
 		"op":      legacySource(),
 		"ql":      functions.Source(),
 		"query":   functions.Source(),
+
+		"multicluster": multiclusterSource,
+		"oam":          oamSource,
+		"terraform":    terraformSource,
 	} {
 		path := cuexruntime.VelaPrefix + name
 		packages[path] = Package{Path: path, Source: source}
@@ -130,6 +136,9 @@ type Options struct {
 	// Clusters returns the client of a joined cluster. If it is nil, calls for joined
 	// clusters fail.
 	Clusters func(ctx context.Context, cluster string) (client.Client, error)
+	// ListClusters returns the names of the joined clusters. If it is nil, calls that list them
+	// fail.
+	ListClusters func(ctx context.Context) ([]string, error)
 	// Namespace is the namespace of the Secrets that calls refer to, which is the
 	// trigger's. Defaults to "default".
 	Namespace string
