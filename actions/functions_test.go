@@ -64,6 +64,7 @@ func functionCalls() map[string]functionCall {
 		"vela/kube.#Create":          {fields: `$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "created", namespace: "NAMESPACE"}}`},
 		"vela/kube.#Delete":          {fields: `$params: {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "absent", namespace: "NAMESPACE"}}, ignoreNotFound: true}`},
 
+		"vela/http.#Do":         {fields: `$params: url: "SERVER"`},
 		"vela/http.#HTTPDo":     {fields: `$params: url: "SERVER"`},
 		"vela/http.#HTTPGet":    {fields: `$params: url: "SERVER"`},
 		"vela/http.#HTTPPost":   {fields: `$params: url: "SERVER"`},
