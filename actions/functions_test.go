@@ -17,7 +17,6 @@ limitations under the License.
 package actions_test
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -36,6 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
+	"github.com/kubevela/kube-trigger/test/smtp"
 )
 
 // functionCall is a call of a function of a package: its fields, and the error, of the check
@@ -190,8 +190,8 @@ func TestFunctions(t *testing.T) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	mail := newSMTPServer(t)
-	values := strings.NewReplacer("NAMESPACE", e.namespace, "SERVER", server.URL, "SMTP", strconv.Itoa(mail.listener.Addr().(*net.TCPAddr).Port))
+	mail := smtp.New(t)
+	values := strings.NewReplacer("NAMESPACE", e.namespace, "SERVER", server.URL, "SMTP", strconv.Itoa(mail.Port()))
 	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	t.Cleanup(out.Close)
 	executor := provider.New(provider.Options{Client: client.WithFieldOwner(e.Client, "test"), Namespace: e.namespace, Egress: out, View: view.Function(e.Client)})
