@@ -17,203 +17,26 @@ limitations under the License.
 package actions_test
 
 import (
-	"bufio"
-	"crypto/tls"
-	"encoding/base64"
 	"io"
 	"mime"
-	"mime/quotedprintable"
 	"net"
-	"net/http/httptest"
-	"net/mail"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/test/smtp"
 )
-
-// smtpServer is an SMTP server (RFC 5321, 3207, 4954) for clients that send one message.
-// It has one user, "trigger@example.com" with the password "open sesame".
-type smtpServer struct {
-	t        *testing.T
-	listener net.Listener
-	tls      *tls.Config
-	ca       string
-
-	mu       sync.Mutex
-	behavior smtpBehavior
-	messages []receivedMail
-}
-
-// smtpBehavior is how an smtpServer answers: implicit enables implicit TLS, noTLS disables
-// STARTTLS; refuse is the reply to RCPT instead of 250. hangUp ends the connection instead of
-// a reply to QUIT.
-type smtpBehavior struct {
-	implicit, noTLS, hangUp bool
-	refuse                  string
-}
-
-// set changes the behavior for later connections.
-func (m *smtpServer) set(b smtpBehavior) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.behavior = b
-}
-
-type receivedMail struct {
-	encrypted, authenticated bool
-	from                     string
-	to                       []string
-	message                  string
-}
-
-func newSMTPServer(t *testing.T) *smtpServer {
-	t.Helper()
-	certificate := httptest.NewTLSServer(nil)
-	defer certificate.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &smtpServer{t: t, listener: l, tls: certificate.TLS.Clone(), ca: pemOf(certificate)}
-	var sessions sync.WaitGroup
-	sessions.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			sessions.Go(func() { m.serve(c) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		sessions.Wait()
-	})
-	return m
-}
-
-func (m *smtpServer) serverProperties(more map[string]any) map[string]any {
-	host, port, _ := net.SplitHostPort(m.listener.Addr().String())
-	n, _ := strconv.ParseInt(port, 10, 64)
-	server := map[string]any{"host": host, "port": n}
-	for k, v := range more {
-		server[k] = v
-	}
-	return server
-}
-
-func (m *smtpServer) serve(c net.Conn) {
-	defer c.Close()
-	var d receivedMail
-	m.mu.Lock()
-	behavior := m.behavior
-	m.mu.Unlock()
-	if behavior.implicit {
-		c, d.encrypted = tls.Server(c, m.tls), true
-	}
-	r := bufio.NewReader(c)
-	reply := func(lines ...string) { _, _ = io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n") }
-	reply("220 mail.example.com")
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return
-		}
-		verb, rest, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
-		switch strings.ToUpper(verb) {
-		case "EHLO":
-			switch {
-			case d.encrypted:
-				reply("250-mail.example.com", "250 AUTH PLAIN")
-			case behavior.noTLS:
-				reply("250 mail.example.com")
-			default:
-				reply("250-mail.example.com", "250 STARTTLS")
-			}
-		case "STARTTLS":
-			reply("220 go ahead")
-			c = tls.Server(c, m.tls)
-			r, d = bufio.NewReader(c), receivedMail{encrypted: true}
-		case "AUTH":
-			credentials, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(rest, "PLAIN "))
-			if d.authenticated = string(credentials) == "\x00trigger@example.com\x00open sesame"; d.authenticated {
-				reply("235 welcome")
-			} else {
-				reply("535 5.7.8 " + string(credentials[1:]) + " is not known")
-			}
-		case "MAIL":
-			d.from = rest
-			reply("250 ok")
-		case "RCPT":
-			if behavior.refuse != "" {
-				reply(behavior.refuse)
-				continue
-			}
-			d.to = append(d.to, rest)
-			reply("250 ok")
-		case "DATA":
-			reply("354 go ahead")
-			var b strings.Builder
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if line == ".\r\n" {
-					break
-				}
-				b.WriteString(strings.TrimPrefix(line, "."))
-			}
-			d.message = b.String()
-			m.mu.Lock()
-			m.messages = append(m.messages, d)
-			m.mu.Unlock()
-			reply("250 taken")
-		case "QUIT":
-			if !behavior.hangUp {
-				reply("221 bye")
-			}
-			return
-		default:
-			reply("502 " + verb + " is not known")
-		}
-	}
-}
-
-// takeMessage returns and removes the only received message.
-func (m *smtpServer) takeMessage(t *testing.T) (d receivedMail, header mail.Header, body string) {
-	t.Helper()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.messages) != 1 {
-		t.Fatalf("%d messages", len(m.messages))
-	}
-	d = m.messages[0]
-	m.messages = nil
-	msg, err := mail.ReadMessage(strings.NewReader(d.message))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(quotedprintable.NewReader(msg.Body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d, msg.Header, string(text)
-}
 
 // TestNotifyEmail sends messages with each encryption. Text cannot add headers.
 func TestNotifyEmail(t *testing.T) {
 	e := startWithLoopback(t)
-	m := newSMTPServer(t)
-	e.secret(t, "mail", map[string]any{"password": "open sesame", "ca.crt": m.ca})
+	m := smtp.New(t)
+	e.secret(t, "mail", map[string]any{"password": "open sesame", "ca.crt": m.CA})
 	properties := func(server map[string]any) map[string]any {
 		return map[string]any{
 			"from": "trigger@example.com", "alias": "Trigger Ü", "to": []any{"a@example.com", "B <b@example.com>"},
 			"subject": "{{.data.metadata.name}} über\r\nBcc: all@example.com", "message": "first\n.\nlast ü",
-			"server": m.serverProperties(server),
+			"server": m.Properties(server),
 		}
 	}
 	password := secretRef("mail", "password")
@@ -229,10 +52,10 @@ func TestNotifyEmail(t *testing.T) {
 		{"none", false, false, map[string]any{"tls": "none"}, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m.set(smtpBehavior{implicit: tc.implicit, noTLS: tc.noTLS})
+			m.Set(smtp.Behavior{Implicit: tc.implicit, NoTLS: tc.noTLS})
 			e.mustRun(t, "notify-email", properties(tc.server), e.event("settings"))
-			d, header, body := m.takeMessage(t)
-			if d.encrypted != tc.encrypted || d.authenticated != tc.auth || d.from != "FROM:<trigger@example.com>" || strings.Join(d.to, " ") != "TO:<a@example.com> TO:<b@example.com>" {
+			d, header, body := m.Take(t)
+			if d.Encrypted != tc.encrypted || d.Authenticated != tc.auth || d.From != "FROM:<trigger@example.com>" || strings.Join(d.To, " ") != "TO:<a@example.com> TO:<b@example.com>" {
 				t.Errorf("got %+v", d)
 			}
 			subject, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject"))
@@ -248,9 +71,9 @@ func TestNotifyEmail(t *testing.T) {
 			}
 		})
 	}
-	m.set(smtpBehavior{})
-	e.mustRun(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"})}, e.event("settings"))
-	if _, header, body := m.takeMessage(t); header.Get("Subject") != "ConfigMap "+e.namespace+"/settings was changed" || !strings.Contains(body, "Trigger "+e.namespace+"/live") {
+	m.Set(smtp.Behavior{})
+	e.mustRun(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.Properties(map[string]any{"tls": "none"})}, e.event("settings"))
+	if _, header, body := m.Take(t); header.Get("Subject") != "ConfigMap "+e.namespace+"/settings was changed" || !strings.Contains(body, "Trigger "+e.namespace+"/live") {
 		t.Errorf("by default %v %q", header, body)
 	}
 }
@@ -258,19 +81,19 @@ func TestNotifyEmail(t *testing.T) {
 // TestNotifyEmail_HangUp does not send a message again that the server has taken.
 func TestNotifyEmail_HangUp(t *testing.T) {
 	e := startWithLoopback(t)
-	m := newSMTPServer(t)
-	m.set(smtpBehavior{hangUp: true})
+	m := smtp.New(t)
+	m.Set(smtp.Behavior{HangUp: true})
 	e.mustRun(t, "notify-email", map[string]any{
-		"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"}),
+		"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.Properties(map[string]any{"tls": "none"}),
 	}, e.event("settings"))
-	m.takeMessage(t)
+	m.Take(t)
 }
 
 // TestNotifyEmail_Errors distinguishes terminal errors. No error contains the password.
 func TestNotifyEmail_Errors(t *testing.T) {
 	e := startWithLoopback(t)
-	m := newSMTPServer(t)
-	e.secret(t, "mail", map[string]any{"password": "open sesame", "wrong": "guessed it", "ca.crt": m.ca})
+	m := smtp.New(t)
+	e.secret(t, "mail", map[string]any{"password": "open sesame", "wrong": "guessed it", "ca.crt": m.CA})
 	for _, tc := range []struct {
 		name          string
 		noTLS         bool
@@ -290,12 +113,12 @@ func TestNotifyEmail_Errors(t *testing.T) {
 		{"no key", false, "", "", map[string]any{"password": secretRef("mail", "absent")}, false, `no key "absent"`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m.set(smtpBehavior{noTLS: tc.noTLS, refuse: tc.refuse})
+			m.Set(smtp.Behavior{NoTLS: tc.noTLS, Refuse: tc.refuse})
 			to := tc.to
 			if to == "" {
 				to = "a@example.com"
 			}
-			err := e.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{to}, "server": m.serverProperties(tc.server)}, e.event("x"))
+			err := e.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{to}, "server": m.Properties(tc.server)}, e.event("x"))
 			if err == nil || action.IsTerminal(err) != tc.final || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("got %v (terminal: %v), want %q", err, action.IsTerminal(err), tc.want)
 			}
@@ -306,12 +129,12 @@ func TestNotifyEmail_Errors(t *testing.T) {
 	}
 	denied := e
 	denied.policy.Allow = nil
-	err := denied.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(nil)}, e.event("x"))
+	err := denied.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.Properties(nil)}, e.event("x"))
 	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "denied") {
 		t.Errorf("got %v, want a terminal error", err)
 	}
-	if len(m.messages) > 0 {
-		t.Errorf("sent %v", m.messages)
+	if mails := m.Mails(); len(mails) > 0 {
+		t.Errorf("sent %v", mails)
 	}
 }
 
@@ -329,8 +152,8 @@ func TestNotifyEmail_EndlessReply(t *testing.T) {
 			_, err = io.WriteString(c, "220-"+strings.Repeat("x", 1<<16))
 		}
 	}()
-	m := &smtpServer{listener: listener}
-	err = e.run(t, "notify-email", map[string]any{"from": "a@example.com", "to": []any{"b@example.com"}, "server": m.serverProperties(nil)}, e.event("x"))
+	server := map[string]any{"host": "127.0.0.1", "port": int64(listener.Addr().(*net.TCPAddr).Port)}
+	err = e.run(t, "notify-email", map[string]any{"from": "a@example.com", "to": []any{"b@example.com"}, "server": server}, e.event("x"))
 	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "more than 1024 KiB") {
 		t.Errorf("got %v", err)
 	}

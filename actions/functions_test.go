@@ -17,7 +17,6 @@ limitations under the License.
 package actions_test
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -36,6 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
+	"github.com/kubevela/kube-trigger/test/smtp"
 )
 
 // functionCall is a call of a function of a package: its fields, and the error, of the check
@@ -64,6 +64,7 @@ func functionCalls() map[string]functionCall {
 		"vela/kube.#Create":          {fields: `$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "created", namespace: "NAMESPACE"}}`},
 		"vela/kube.#Delete":          {fields: `$params: {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "absent", namespace: "NAMESPACE"}}, ignoreNotFound: true}`},
 
+		"vela/http.#Do":         {fields: `$params: url: "SERVER"`},
 		"vela/http.#HTTPDo":     {fields: `$params: url: "SERVER"`},
 		"vela/http.#HTTPGet":    {fields: `$params: url: "SERVER"`},
 		"vela/http.#HTTPPost":   {fields: `$params: url: "SERVER"`},
@@ -72,7 +73,7 @@ func functionCalls() map[string]functionCall {
 
 		"vela/email.#SendEmail": {fields: `$params: {from: {address: "trigger@example.com", host: "127.0.0.1", port: SMTP, tls: "none"}, to: ["a@example.com"], content: {subject: "s", body: "b"}}`},
 
-		"vela/metrics.#PromCheck": {fields: `$params: {query: "up", condition: ">0"}`, err: cannot, refused: true},
+		"vela/metrics.#PromCheck": {fields: `$params: {query: "up", metricEndpoint: "SERVER", condition: ">0"}`, err: "the server is no Prometheus"},
 
 		"vela/time.#DateToTimestamp": {fields: `$params: date: "2024-01-01T00:00:00Z"`},
 		"vela/time.#TimestampToDate": {fields: `$params: timestamp: 0`},
@@ -105,7 +106,7 @@ func functionCalls() map[string]functionCall {
 		"vela/op.#HTTPPut":         {fields: `url: "SERVER"`},
 		"vela/op.#HTTPDelete":      {fields: `url: "SERVER"`},
 		"vela/op.#SendEmail":       {fields: `from: {address: "trigger@example.com", password: "open sesame", host: "127.0.0.1", port: SMTP}, to: ["a@example.com"], content: {subject: "s", body: "b"}`, err: "certificate"},
-		"vela/op.#PromCheck":       {fields: `query: "up", condition: ">0"`, err: cannot, refused: true},
+		"vela/op.#PromCheck":       {fields: `query: "up", metricEndpoint: "SERVER", condition: ">0"`, err: "the server is no Prometheus"},
 		"vela/op.#DateToTimestamp": {fields: `date: "2024-01-01T00:00:00Z"`},
 		"vela/op.#TimestampToDate": {fields: `timestamp: 0`},
 		"vela/op.#PatchK8sObject":  {fields: `value: ` + settings + `, patch: metadata: labels: a: "b"`},
@@ -121,6 +122,9 @@ func functionCalls() map[string]functionCall {
 		"vela/op.#ReadConfig":      {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
 		"vela/op.#ListConfig":      {fields: `template: "none", namespace: "NAMESPACE"`},
 		"vela/op.#DeleteConfig":    {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
+
+		"vela/multicluster.#ListClusters": {err: "only the worker's own cluster is available"},
+		"vela/op.#ListClusters":           {err: "only the worker's own cluster is available"},
 
 		"vela/op.#DingTalk": {fields: `dingUrl: "SERVER", message: a: "b"`},
 		"vela/op.#Lark":     {fields: `larkUrl: "SERVER", message: a: "b"`},
@@ -177,10 +181,17 @@ func TestFunctions(t *testing.T) {
 	} {
 		calls["vela/op.#"+name] = functionCall{err: cannot + "cannot render an Application", refused: true}
 	}
+	for _, name := range []string{
+		"multicluster.#Deploy", "multicluster.#GetPlacementsFromTopologyPolicies", "oam.#ApplyApplicationInParallel", "oam.#ApplyComponent",
+		"oam.#LoadComponets", "oam.#LoadComponetsInOrder", "oam.#LoadPolicies", "oam.#RenderComponent", "terraform.#GetConnectionStatus",
+		"terraform.#LoadTerraformComponents",
+	} {
+		calls["vela/"+name] = functionCall{err: cannot + "cannot render an Application", refused: true}
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	mail := newSMTPServer(t)
-	values := strings.NewReplacer("NAMESPACE", e.namespace, "SERVER", server.URL, "SMTP", strconv.Itoa(mail.listener.Addr().(*net.TCPAddr).Port))
+	mail := smtp.New(t)
+	values := strings.NewReplacer("NAMESPACE", e.namespace, "SERVER", server.URL, "SMTP", strconv.Itoa(mail.Port()))
 	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	t.Cleanup(out.Close)
 	executor := provider.New(provider.Options{Client: client.WithFieldOwner(e.Client, "test"), Namespace: e.namespace, Egress: out, View: view.Function(e.Client)})

@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/test/smtp"
 )
 
 // TestRepeated: what an action makes or counts differs per event, also within one second, and
@@ -128,9 +129,9 @@ func TestRepeated_Triggers(t *testing.T) {
 // same when the event is repeated, so that they do (Mnexa-AI/e2a#396).
 func TestNotifyEmail_MessageID(t *testing.T) {
 	e := startWithLoopback(t)
-	m := newSMTPServer(t)
+	m := smtp.New(t)
 	send := e.action(t, e.Client, "notify-email", map[string]any{
-		"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"}),
+		"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.Properties(map[string]any{"tls": "none"}),
 	})
 	cm := configMap(t, e)
 	at := time.Unix(1_800_000_000, 0)
@@ -139,7 +140,7 @@ func TestNotifyEmail_MessageID(t *testing.T) {
 		if err := send.Run(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
-		_, header, _ := m.takeMessage(t)
+		_, header, _ := m.Take(t)
 		ids = append(ids, header.Get("Message-ID"))
 	}
 	if ids[0] == "" || ids[0] != ids[1] || ids[0] == ids[2] {

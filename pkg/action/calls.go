@@ -38,10 +38,16 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	if result, ok := r.journal.get(key); ok && (!r.journal.stale() || !provider.IsRepeatable(call)) {
 		return r.again(ctx, call, key, result)
 	}
+	var streak provider.Streak
+	if provider.HasStreak(call) {
+		call.Streak = r.journal.streak(key)
+		streak = *call.Streak
+	}
 	tracked := evaluationOf(ctx)
 	tracked.pause()
 	result, err := r.runner.options.Executor.Execute(ctx, call)
 	tracked.resume()
+	r.journal.unsaved = r.journal.unsaved || call.Streak != nil && *call.Streak != streak
 	if err != nil {
 		return nil, err
 	}

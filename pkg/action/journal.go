@@ -35,7 +35,10 @@ type journal struct {
 	scope *provider.Scope
 	// waitingSince is when the step began to wait for a condition; zero if it does not.
 	waitingSince time.Time
-	// save stores the journal; nil if it is in memory alone. unsaved is set if that failed.
+	// streaks are those of calls, by key.
+	streaks map[string]*provider.Streak
+	// save stores the journal; nil if it is in memory alone. unsaved is set if that failed,
+	// or a streak has begun since.
 	save    func(ctx context.Context) error
 	unsaved bool
 	// kept are the calls whose results are stored, and whether these are those of a Secret.
@@ -49,6 +52,17 @@ type journal struct {
 func (j *journal) get(key string) (map[string]any, bool) {
 	result, ok := j.results[key]
 	return result, ok
+}
+
+// streak returns the streak of a call.
+func (j *journal) streak(key string) *provider.Streak {
+	if j.streaks == nil {
+		j.streaks = map[string]*provider.Streak{}
+	}
+	if j.streaks[key] == nil {
+		j.streaks[key] = &provider.Streak{}
+	}
+	return j.streaks[key]
 }
 
 // waits reports whether an earlier run ended because a condition was not met.

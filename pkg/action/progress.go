@@ -57,6 +57,8 @@ type progressRecord struct {
 	WaitingSince time.Time
 	// Results are those of the calls that have an effect, as in the journal.
 	Results map[string]json.RawMessage
+	// Streaks are those of the calls.
+	Streaks map[string]*provider.Streak `json:",omitempty"`
 }
 
 // keepsProgress reports whether the action's progress is stored.
@@ -98,7 +100,7 @@ func (r *Action) loadProgress(ctx context.Context, ev event.Event, j *journal) e
 	if record.Version != r.version() {
 		return nil
 	}
-	j.resumed, j.waitingSince = true, record.WaitingSince
+	j.resumed, j.waitingSince, j.streaks = true, record.WaitingSince, record.Streaks
 	for call, text := range record.Results {
 		result, err := number.UnmarshalObject(text)
 		if err != nil {
@@ -114,7 +116,7 @@ func (r *Action) loadProgress(ctx context.Context, ev event.Event, j *journal) e
 // saveProgress stores j. What is too large is not: after a restart, the step does it again.
 func (r *Action) saveProgress(ctx context.Context, key string, j *journal) error {
 	_, secrets := redact.Begin(ctx)
-	record := progressRecord{Version: r.version(), WaitingSince: j.waitingSince, Results: map[string]json.RawMessage{}}
+	record := progressRecord{Version: r.version(), WaitingSince: j.waitingSince, Results: map[string]json.RawMessage{}, Streaks: j.streaks}
 	for call, secret := range j.kept {
 		text, err := json.Marshal(r.template.keptResult(j.results[call]))
 		if err != nil {

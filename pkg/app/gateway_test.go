@@ -66,6 +66,10 @@ func TestGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	eventually(t, "both clusters in the list", func() bool { // cluster-gateway may not know them at first
+		got := runListingAction(t, client, namespace, writeKubeconfig(t, team, namespace), "auto")
+		return strings.Contains(got, "joined: eu-1 us-1")
+	})
 	config := exampleConfig(t, "multi-cluster", namespace)
 	p := startRun(t, runOptions(t, config, writeKubeconfig(t, team, namespace)))
 	eventually(t, "watches", func() bool { return len(p.waitForLog(t, "watching")) == 2 })

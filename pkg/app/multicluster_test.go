@@ -135,6 +135,56 @@ func TestExample_MultiCluster(t *testing.T) {
 	}
 }
 
+// listingAction logs the names of the joined clusters.
+const listingAction = `import ("strings", "vela/multicluster", "vela/util")
+list: multicluster.#ListClusters
+log: util.#Log & {$params: {data: "joined: " + strings.Join(list.$returns.outputs.clusters, " "), level: 0}}
+`
+
+// runListingAction runs listingAction for a change of the ConfigMap web, and returns the
+// line of the log that has its end.
+func runListingAction(t *testing.T, client kubernetes.Interface, namespace, kubeconfig, access string) string {
+	t.Helper()
+	o := runOptions(t, fmt.Sprintf(`triggers:
+  - name: names
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    action: {type: names}
+    retry: {limit: 0}
+`, namespace), kubeconfig)
+	o.ClusterAccess = access
+	o.ActionsDir = writeActions(t, map[string]string{"names.cue": listingAction})
+	p := startRun(t, o)
+	p.waitForLog(t, "watching")
+	patch := fmt.Appendf(nil, `{"data": {"listed": %q}}`, t.Name()+access)
+	if _, err := client.CoreV1().ConfigMaps(namespace).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var lines []map[string]any
+	eventually(t, "the end of the action", func() bool {
+		lines = p.linesWhere(func(l map[string]any) bool { return l["msg"] == "template log" || l["msg"] == "Event dead-lettered" })
+		return len(lines) > 0
+	})
+	p.stop(t)
+	return fmt.Sprint(lines[0]["data"], lines[0]["err"])
+}
+
+// TestListClusters lists the clusters by their Secrets.
+func TestListClusters(t *testing.T) {
+	hub := cluster.Start(t, cluster.Own())
+	namespace := hub.Namespace(t)
+	createShop(t, hub.Client(t), namespace)
+	for _, name := range []string{"us-1", "eu-1"} {
+		hub.Join(t, name, nil, hub.Config)
+	}
+	for access, want := range map[string]string{
+		"auto": "joined: eu-1 us-1", "secret": "joined: eu-1 us-1", "none": "only the worker's own cluster is available",
+	} {
+		if got := runListingAction(t, hub.Client(t), namespace, hub.Kubeconfig, access); !strings.Contains(got, want) {
+			t.Errorf("access %s: got %s, want %s", access, got, want)
+		}
+	}
+}
+
 // TestClusterAccess_None: an action that computes a joined cluster is refused, without a
 // retry.
 func TestClusterAccess_None(t *testing.T) {

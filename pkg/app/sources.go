@@ -106,6 +106,7 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 			}
 			return detector.ClientIn(cluster, joined.Client), nil
 		}
+		o.ListClusters = c.clusters.Names
 	}
 	return provider.New(o)
 }

@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	velatypes "github.com/oam-dev/kubevela-core-api/apis/types"
@@ -30,6 +31,36 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 )
+
+// Names returns the sorted names of the joined clusters, without the hub's.
+func (c *Clusters) Names(ctx context.Context) ([]string, error) {
+	access, err := c.resolveAccess(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list clusters: %w", err)
+	}
+	var names []string
+	if access == Gateway {
+		list, err := c.virtualClusters.List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("list virtualclusters: %w", err)
+		}
+		for i := range list.Items {
+			if name := list.Items[i].GetName(); name != Local {
+				names = append(names, name)
+			}
+		}
+	} else {
+		list, err := c.secrets.List(ctx, metav1.ListOptions{LabelSelector: CredentialLabel})
+		if err != nil {
+			return nil, fmt.Errorf("list Secrets of clusters in %s: %w", velatypes.DefaultKubeVelaNS, err)
+		}
+		for i := range list.Items {
+			names = append(names, list.Items[i].Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
 
 // poll gets the clusters of r from cluster-gateway, which serves them as
 // virtualclusters, without credentials. The hub is one of them, and left out.

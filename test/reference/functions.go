@@ -79,7 +79,7 @@ func (r *Reference) signature(f *Function, body *ast.StructLit) bool {
 	if parts["#do"] == nil {
 		return false
 	}
-	if parts["$params"] == nil {
+	if parts["$params"] == nil && parts["$returns"] == nil {
 		f.Parameters = r.rows("", rest)
 		return true
 	}

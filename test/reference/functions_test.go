@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/reference"
 )
 
-// forWorkflows are the functions that control the steps of a workflow, or watch a metric.
-var forWorkflows = []string{"#Break", "#DoVar", "#PromCheck", "#Suspend"}
+// forWorkflows are the functions that control the steps of a workflow.
+var forWorkflows = []string{"#Break", "#DoVar", "#Suspend"}
 
 // TestFunctions checks that docs/reference/functions.md is up to date, and that each
 // function has an example that is a valid template and calls it.

@@ -172,16 +172,6 @@ func TestHTTP_RateLimit(t *testing.T) {
 	}
 }
 
-// TestMetrics_Unsupported rejects promCheck, which would bypass the AddressPolicy.
-func TestMetrics_Unsupported(t *testing.T) {
-	for _, provider := range []string{"metrics", "op"} {
-		var failed *FailedError
-		if _, err := execute(t, newClock(), Call{Provider: provider, Do: "promCheck"}); !errors.As(err, &failed) {
-			t.Errorf("%s: got %v", provider, err)
-		}
-	}
-}
-
 func TestRetryAfter(t *testing.T) {
 	now := newClock().Now()
 	for text, want := range map[string]time.Duration{

@@ -39,7 +39,6 @@ import (
 	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
 	wfkube "github.com/kubevela/workflow/pkg/providers/kube"
 	"github.com/kubevela/workflow/pkg/providers/legacy"
-	"github.com/kubevela/workflow/pkg/providers/metrics"
 	"github.com/kubevela/workflow/pkg/providers/time"
 	"github.com/kubevela/workflow/pkg/providers/util"
 	"k8s.io/utils/clock"
@@ -73,6 +72,9 @@ type Call struct {
 	// Scope is shared by the calls of an action for one event; nil for calls without an
 	// event.
 	Scope *Scope
+	// Streak is set for calls that HasStreak reports, and kept for their repetitions. It may
+	// be nil.
+	Streak *Streak
 }
 
 // Result contains the fields that are added to the call, as decoded JSON: `$returns`
@@ -99,23 +101,28 @@ func (p Package) Source() string { return p.source() }
 func Packages() map[string]Package {
 	packages := map[string]Package{}
 	for name, source := range map[string]func() string{
-		"kube":    func() string { return kubeSource },
-		"http":    func() string { return httpSource },
-		"email":   func() string { return emailSource },
-		"metrics": metrics.GetTemplate,
-		"time":    time.GetTemplate,
-		"util":    util.GetTemplate,
-		"builtin": builtin.GetTemplate,
-		"config":  config.GetTemplate,
-		"op":      legacySource,
-		"ql":      functions.Source,
-		"query":   functions.Source,
+		"kube":         embedded(kubeSource),
+		"http":         embedded(httpSource),
+		"email":        embedded(emailSource),
+		"metrics":      embedded(metricsSource),
+		"multicluster": embedded(multiclusterSource),
+		"oam":          embedded(oamSource),
+		"terraform":    embedded(terraformSource),
+		"time":         time.GetTemplate,
+		"util":         util.GetTemplate,
+		"builtin":      builtin.GetTemplate,
+		"config":       config.GetTemplate,
+		"op":           legacySource,
+		"ql":           functions.Source,
+		"query":        functions.Source,
 	} {
 		path := cuexruntime.VelaPrefix + name
 		packages[path] = Package{path, source}
 	}
 	return packages
 }
+
+func embedded(source string) func() string { return func() string { return source } }
 
 //go:embed kubevela.cue
 var kubeVelaSource string
@@ -134,6 +141,9 @@ type Options struct {
 	// Clusters returns the client of a joined cluster. If it is nil, calls for joined
 	// clusters fail.
 	Clusters func(ctx context.Context, cluster string) (client.Client, error)
+	// ListClusters returns the names of the joined clusters. If it is nil, calls that list them
+	// fail.
+	ListClusters func(ctx context.Context) ([]string, error)
 	// Namespace is the namespace of the Secrets that calls refer to, which is the
 	// trigger's. Defaults to "default".
 	Namespace string

@@ -151,6 +151,10 @@ func configRights(call Call, _ string) ([]rights.Right, string) {
 	return []rights.Right{r}, ""
 }
 
+func clusterRights(call Call, _ string) ([]rights.Right, string) {
+	return nil, fmt.Sprintf("%s.%s lists virtualclusters or, without cluster-gateway, Secrets in %s", call.Provider, call.Do, velatypes.DefaultKubeVelaNS)
+}
+
 // viewRights returns the rights of calls of `vela/ql`. Those of a view whose CUE is a parameter are
 // the rights of its own calls.
 func viewRights(call Call, _ string) ([]rights.Right, string) {

@@ -52,6 +52,8 @@ type function struct {
 	external bool
 	// sent is set if calls send something to another server than the API server.
 	sent bool
+	// streak is set if calls depend on Call.Streak.
+	streak bool
 	// message is set if calls only tell, fail or wait.
 	message bool
 	// comments is set if calls depend on the comments in Call.Value.
@@ -107,7 +109,9 @@ func lookup(call Call) function {
 	case "email.send", "op.send":
 		return function{run: sendEmail, errorField: failureField, external: true, sent: true, rights: secretRights}
 	case "metrics.promCheck", "op.promCheck":
-		return function{run: refuse, refusal: "an action cannot watch a metric over time; start a workflow instead"}
+		return function{run: checkMetric, read: true, sent: true, streak: true}
+	case "multicluster.list-clusters", "op.list-clusters":
+		return function{run: listClusters, read: true, rights: clusterRights}
 	case "builtin.suspend", "op.suspend":
 		return function{run: refuse, refusal: "an action cannot be suspended; start a workflow instead, or wait for an object with kube.#Wait"}
 	case "builtin.var", "op.var":
@@ -156,6 +160,9 @@ func IsInViews(c Call) bool {
 	f := lookup(c)
 	return f.inViews != nil && f.inViews(c)
 }
+
+// HasStreak reports whether a call depends on its Streak.
+func HasStreak(c Call) bool { return lookup(c).streak }
 
 // HasComments reports whether a call depends on the comments in its Value, which say how to
 // patch.
