@@ -54,6 +54,8 @@ type env struct {
 	dir string
 	// baseline is the path of another kube-trigger binary; empty for none.
 	baseline string
+	// populated is set once there is what the path needs.
+	populated bool
 	// edits is the number of edits. It makes each edit a change.
 	edits atomic.Int64
 }

@@ -58,7 +58,7 @@ func main() {
 }
 
 // sections returns the values of -only.
-func sections() []string { return []string{"filters", "path", "memory"} }
+func sections() []string { return []string{"filters", "path", "scale", "exporter", "memory"} }
 
 // size is the amount of measurement.
 type size struct {
@@ -74,7 +74,7 @@ type size struct {
 func full() size {
 	return size{
 		filter: time.Second, rounds: 5, single: 300, burst: 1000, duration: 20 * time.Second,
-		watched: []int{1, 10_000, 50_000}, settle: 30 * time.Second,
+		watched: []int{1, 10_000, 100_000}, settle: 30 * time.Second,
 	}
 }
 
@@ -99,7 +99,7 @@ func run(ctx context.Context, out io.Writer, only []string, baseline string, siz
 		}
 	}
 	var e *env
-	if slices.Contains(only, "path") || slices.Contains(only, "memory") {
+	if len(only) > 1 || only[0] != "filters" {
 		if e, err = newEnv(ctx, baseline); err != nil {
 			return err
 		}
@@ -114,6 +114,16 @@ func run(ctx context.Context, out io.Writer, only []string, baseline string, siz
 	if slices.Contains(only, "path") {
 		if err := path(ctx, out, e, size); err != nil {
 			return fmt.Errorf("path: %w", err)
+		}
+	}
+	if slices.Contains(only, "scale") {
+		if err := scale(ctx, out, e, size); err != nil {
+			return fmt.Errorf("scale: %w", err)
+		}
+	}
+	if slices.Contains(only, "exporter") {
+		if err := exporter(ctx, out, e, size); err != nil {
+			return fmt.Errorf("exporter: %w", err)
 		}
 	}
 	if slices.Contains(only, "memory") {

@@ -41,7 +41,7 @@ func memory(ctx context.Context, out io.Writer, e *env, size size) error {
 	for _, n := range size.watched {
 		first := created
 		err := forEach(ctx, n-first, 2*writers, func(ctx context.Context, i int) error {
-			return e.configMap(ctx, memoryNamespace, fmt.Sprintf("watched-%06d", first+i), false, 1024)
+			return e.configMap(ctx, memoryNamespace, fmt.Sprintf("watched-%06d", first+i), false, 4096)
 		})
 		if err != nil {
 			return err
@@ -56,6 +56,8 @@ func memory(ctx context.Context, out io.Writer, e *env, size size) error {
 		ours, theirs := footprints[0], footprints[1]
 		t.row(fmt.Sprint(n), "RSS, MiB", number(ours.rss), number(theirs.rss), ratio(ours.rss, theirs.rss))
 		t.row(fmt.Sprint(n), "largest RSS, MiB", number(ours.peak), number(theirs.peak), ratio(ours.peak, theirs.peak))
+		t.row(fmt.Sprint(n), "private, MiB", number(ours.private), number(theirs.private), ratio(ours.private, theirs.private))
+		t.row(fmt.Sprint(n), "largest above RSS, MiB", number(ours.peak-ours.rss), number(theirs.peak-theirs.rss), ratio(ours.peak-ours.rss, theirs.peak-theirs.rss))
 		t.row(fmt.Sprint(n), "live heap, MiB", number(ours.heap), number(theirs.heap), ratio(ours.heap, theirs.heap))
 	}
 	_, err := fmt.Fprintf(out, "\n## Memory\n\nAfter %s without a change.\n\n%s", size.settle, t)
@@ -64,7 +66,7 @@ func memory(ctx context.Context, out io.Writer, e *env, size size) error {
 
 // footprint is the memory of a process, in MiB. The heap is the live heap after the last
 // garbage collection.
-type footprint struct{ rss, peak, heap float64 }
+type footprint struct{ rss, private, peak, heap float64 }
 
 // measureFootprint starts p, and returns its footprint after settle.
 func (e *env) measureFootprint(ctx context.Context, p program, settle time.Duration) (f footprint, err error) {
@@ -88,6 +90,13 @@ func (r *process) footprint() (f footprint, err error) {
 	}
 	if f.peak, err = mebibytes(field(status, "VmHWM")); err != nil {
 		return f, err
+	}
+	for _, name := range []string{"Private_Clean", "Private_Dirty"} {
+		n, err := mebibytes(field(fmt.Sprintf("/proc/%d/smaps_rollup", r.cmd.Process.Pid), name))
+		if err != nil {
+			return f, err
+		}
+		f.private += n
 	}
 	f.heap, err = r.liveHeap()
 	return f, err

@@ -39,7 +39,7 @@ type sample struct {
 // path measures the path from the edit of a ConfigMap to the new publishVersion of its
 // Application.
 func path(ctx context.Context, out io.Writer, e *env, size size) error {
-	if err := e.populate(ctx, size); err != nil {
+	if err := e.populatePath(ctx, size); err != nil {
 		return err
 	}
 	programs := e.programs()
@@ -63,8 +63,12 @@ func path(ctx context.Context, out io.Writer, e *env, size size) error {
 	return err
 }
 
-// populate creates the namespace, the ConfigMaps that loads edit, and their Applications.
-func (e *env) populate(ctx context.Context, size size) error {
+// populatePath creates, once, the namespace, the ConfigMaps that loads edit, and their Applications.
+func (e *env) populatePath(ctx context.Context, size size) error {
+	if e.populated {
+		return nil
+	}
+	e.populated = true
 	if err := e.namespace(ctx, pathNamespace); err != nil {
 		return err
 	}

@@ -50,10 +50,10 @@ const (
 
 // programs returns kube-trigger, and the program that it is compared with.
 func (e *env) programs() [2]program {
-	trigger := program{name: triggerProgram, path: filepath.Join(e.dir, triggerProgram), ready: "msg=watching", args: e.triggerArgs(triggerProgram)}
+	trigger := e.trigger(triggerProgram, triggerConfig)
 	if e.baseline != "" {
-		baseline := trigger
-		baseline.name, baseline.path, baseline.args = baselineProgram, e.baseline, e.triggerArgs(baselineProgram)
+		baseline := e.trigger(baselineProgram, triggerConfig)
+		baseline.path = e.baseline
 		return [2]program{trigger, baseline}
 	}
 	return [2]program{trigger, {
@@ -64,17 +64,18 @@ func (e *env) programs() [2]program {
 	}}
 }
 
-// triggerArgs returns the args of the named program: they write the configuration of
-// examples/bump-application, restricted to a namespace, and run it. Each program has its own
+// trigger returns kube-trigger with a configuration and flags, by a name. Each program has its own
 // store, since versions may have different formats.
-func (e *env) triggerArgs(name string) func(kubeconfig, namespace string) ([]string, error) {
-	return func(kubeconfig, namespace string) ([]string, error) {
+func (e *env) trigger(name string, config func(namespace string) string, flags ...string) program {
+	args := func(kubeconfig, namespace string) ([]string, error) {
 		file := filepath.Join(e.dir, namespace+"-"+name+".yaml")
-		args := []string{"run", "-c", file, "--kubeconfig", kubeconfig, "--store", file + ".db", "--from", "now"}
-		return args, os.WriteFile(file, []byte(triggerConfig(namespace)), 0o600)
+		args := append([]string{"run", "-c", file, "--kubeconfig", kubeconfig, "--store", file + ".db", "--from", "now"}, flags...)
+		return args, os.WriteFile(file, []byte(config(namespace)), 0o600)
 	}
+	return program{name: name, path: filepath.Join(e.dir, triggerProgram), ready: "msg=watching", args: args}
 }
 
+// triggerConfig is the configuration of examples/bump-application, restricted to a namespace.
 func triggerConfig(namespace string) string {
 	return fmt.Sprintf(`triggers:
   - name: bump-on-change

@@ -51,16 +51,17 @@ const (
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "path of the kubeconfig")
 	namespace := flag.String("namespace", "", "namespace of the watched ConfigMaps; all namespaces if empty")
+	url := flag.String("post", "", "post Events to this URL, instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *kubeconfig, *namespace); err != nil {
+	if err := run(ctx, *kubeconfig, *namespace, *url); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, kubeconfig, namespace string) error {
+func run(ctx context.Context, kubeconfig, namespace, url string) error {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
@@ -69,6 +70,9 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
+	}
+	if url != "" {
+		return export(ctx, client, namespace, url)
 	}
 	applications, err := dynamic.NewForConfig(config)
 	if err != nil {
