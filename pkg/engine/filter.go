@@ -34,6 +34,33 @@ type Filter interface {
 	Match(ctx context.Context, ev event.Event) (event.Verdict, error)
 }
 
+// A Screener is a Filter that can tell cheaply, without blocking, that some events do not match.
+type Screener interface {
+	// Screen returns the verdict of Match with excluded, or false if only Match can tell.
+	Screen(ev event.Event) (v event.Verdict, excluded bool)
+}
+
+// screener returns what can tell of an event, before it is queued, that the trigger's filter will
+// not match; nil for nothing. With a debounce that comes first, the filter sees the last event of
+// several only.
+func screener(t Trigger) Screener {
+	for _, s := range t.Stages {
+		switch s := s.(type) {
+		case SelfWrite, CrashGuard:
+		case Debounce:
+			if t.Policy.Debounce > 0 {
+				return nil
+			}
+		case Match:
+			f, _ := s.Filter.(Screener)
+			return f
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
 // Match is the stage that evaluates the trigger's filter.
 type Match struct {
 	Filter Filter

@@ -41,6 +41,8 @@ type runner struct {
 	// because an evaluation has crashed the process.
 	started time.Time
 	crashed bool
+	// screener is nil if all events are queued.
+	screener Screener
 	// active counts the workers, the timers that have fired, and the dead letters that are
 	// being stored.
 	active activity
@@ -67,6 +69,8 @@ func newRunner(ctx context.Context, t Trigger, o Options, b *budget, report repo
 	}}
 	if r.crashed {
 		report.crashed(t.TriggerRef)
+	} else {
+		r.screener = screener(t)
 	}
 	r.deadLetters = deadLetterer{runner: r, store: o.DeadLetters}
 	r.deadLetters.startPut = func(t *Task, l store.DeadLetter) { go r.deadLetters.put(ctx, t, l) }

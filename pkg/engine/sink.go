@@ -34,7 +34,7 @@ type sink struct {
 	ignoreSubscription bool
 }
 
-// Deliver implements source.Sink. It acquires a slot of every subscribed trigger
+// Deliver implements source.Sink. Events that a filter excludes cheaply are not queued. It acquires a slot of every subscribed trigger
 // before it enqueues the event at any of them, always in the same order, so that
 // an event is taken by all or none, and concurrent sources do not deadlock.
 func (s *sink) Deliver(ctx context.Context, ev event.Event, options source.Delivery) error {
@@ -57,6 +57,14 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, options source.Deliv
 		if r.trigger.Policy.Suspend {
 			r.report.decision(r.newDecision(&ev, Suppressed, ReasonSuspended))
 			continue
+		}
+		if r.screener != nil && !s.ignoreSubscription {
+			if v, excluded := r.screener.Screen(ev); excluded {
+				filtered := r.newDecision(&ev, Filtered, v.Reason)
+				filtered.Path = v.Path
+				r.report.decision(filtered)
+				continue
+			}
 		}
 		if d == nil {
 			d = newDelivery(ev, options)

@@ -140,6 +140,59 @@ func TestDeliver_NotSubscribed(t *testing.T) {
 	})
 }
 
+// screened is a filter that excludes events of the key "out" by Screen, and no other by Match.
+type screened struct{}
+
+func (screened) Match(_ context.Context, ev event.Event) (event.Verdict, error) {
+	return event.Verdict{Match: ev.Key != "out", Reason: "by Match"}, nil
+}
+
+func (screened) Screen(ev event.Event) (event.Verdict, bool) {
+	return event.Verdict{Path: "context.data.a", Reason: "by Screen"}, ev.Key == "out"
+}
+
+// TestDeliver_Screened queues no event that the filter excludes without evaluation, unless events
+// are merged before.
+func TestDeliver_Screened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		window := engine.Policy{QueueSize: 1, Debounce: time.Minute}
+		h := start(t, engine.Options{},
+			triggerSpec{Filter: screened{}, Action: gated(gate), Policy: engine.Policy{QueueSize: 1}},
+			triggerSpec{Filter: screened{}, Subscription: only("late"), Action: actionFunc(ok), Policy: window},
+		)
+		h.deliver("in", "1")
+		for i := range 5 { // the queue is full
+			h.deliver("out", fmt.Sprint("out", i))
+		}
+		h.wantDone("out0", "out1", "out2", "out3", "out4")
+		for _, d := range h.decisionsOf("out3") {
+			if d.Trigger.Name == "t0" && (d.Outcome != engine.Filtered || d.Reason != "by Screen" || d.Path != "context.data.a") {
+				t.Errorf("decision %+v", d)
+			}
+		}
+		close(gate)
+		synctest.Wait()
+		h.wantDone("1", "out0", "out1", "out2", "out3", "out4")
+		h.stop()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, engine.Options{}, triggerSpec{Filter: screened{}, Action: actionFunc(ok), Policy: engine.Policy{Debounce: time.Minute}})
+		h.deliver("out", "1")
+		synctest.Wait()
+		h.wantDone()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		h.wantDone("1")
+		for _, d := range h.decisionsOf("1") {
+			if d.Outcome == engine.Filtered && d.Reason != "by Match" {
+				t.Errorf("decision %+v", d)
+			}
+		}
+		h.stop()
+	})
+}
+
 func TestDeliver_DoneAfterLastTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})

@@ -90,6 +90,9 @@ type leaf struct {
 	isFalse event.Verdict
 	// compiled is nil where CUE has to evaluate the leaf.
 	compiled *closure.Program
+	// screen is the leaf if isScreen is set.
+	screen   expr.Screen
+	isScreen bool
 }
 
 func (l *leaf) evaluate(e *evaluation) (outcome, error) {
@@ -208,6 +211,7 @@ func newCondition(e *expr.Expression, c *expr.Condition, leaves *[]*leaf) condit
 		column:     c.Column,
 		references: e.References(c.Expr),
 	}
+	l.screen, l.isScreen = c.Screen()
 	l.isFalse.Reason = l.source + " is false"
 	if len(l.references) == 1 && !l.references[0].Computed {
 		l.isFalse.Path = l.references[0].String()

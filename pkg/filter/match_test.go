@@ -81,6 +81,68 @@ func TestCompile_SameVerdictAsCUE(t *testing.T) {
 	}
 }
 
+// TestScreen compares Screen and Match: what Screen excludes has the same verdict.
+func TestScreen(t *testing.T) {
+	g := &generator{rand.New(rand.NewPCG(3, 5))}
+	var events []event.Event
+	for range 20 {
+		events = append(events, event.Event{Type: "update", Data: g.event(0), Old: g.event(0)})
+	}
+	events = append(events, event.Event{}, event.Event{Data: map[string]any{"a": map[string]any{"a": nil, "b": "x"}, "b": "x"}})
+	excluded, matched := 0, 0
+	for range 1500 {
+		text := g.condition(1)
+		if g.IntN(2) == 0 {
+			text = g.path() + g.oneOf(` == "x"`, ` == "canary"`, " != _|_", ` != "x"`) + " && " + text
+		}
+		compiled, problems := Compile("import \"strings\"\n_used: strings.ToLower(\"X\")\n"+text, event.Trigger{Name: "t"})
+		f, ok := compiled.(*conditionFilter)
+		if problems != nil || !ok {
+			continue
+		}
+		for _, ev := range events {
+			want, err := f.Match(t.Context(), ev)
+			got, out := f.Screen(ev)
+			switch {
+			case out && (err != nil || got != want):
+				t.Errorf("%s\nwith %v\nScreen %+v\nMatch  %+v, %v", text, ev.Data, got, want, err)
+			case out:
+				excluded++
+			case want.Match:
+				matched++
+			}
+		}
+	}
+	if excluded < 500 || matched < 500 {
+		t.Errorf("only %d events were excluded, and %d matched", excluded, matched)
+	}
+}
+
+// TestScreen_Forms has the filters that exclude an event without Match.
+func TestScreen_Forms(t *testing.T) {
+	ev := event.Event{Data: map[string]any{"kind": "ConfigMap", "metadata": map[string]any{"name": "a", "labels": map[string]any{"a/b": "c"}}}}
+	for text, want := range map[string]bool{
+		`context.data.metadata.name == "b"`:                                               true,
+		`context.data.metadata.name == "a"`:                                               false,
+		`context.data.metadata.name == "a" && context.data.metadata.labels["a/b"] == "d"`: true,
+		`context.data["metadata"].labels["other"] != _|_`:                                 true,
+		`context.data.metadata.labels["a/b"] != _|_`:                                      false,
+		`context.data.metadata.annotations["a"] == "b"`:                                   false, // Match says what is absent
+		`context.data.metadata.name == "b" || context.data.kind == "Pod"`:                 false,
+		`!(context.data.metadata.name == "a")`:                                            false,
+		`context.event.type == "create" && context.data.metadata.name == "b"`:             false,
+		`(context.data.metadata.name == "b") && context.data.x.y > 3`:                     true,
+	} {
+		f, problems := Compile(text, event.Trigger{Name: "t"})
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		if _, got := f.(*conditionFilter).Screen(ev); got != want {
+			t.Errorf("%s: excluded %t, want %t", text, got, want)
+		}
+	}
+}
+
 // useCUE makes f evaluate conditions and constraints with CUE.
 func useCUE(f Filter) {
 	switch f := f.(type) {
