@@ -179,22 +179,18 @@ func (t *harness) startStepsRun() *stepsRun {
 }
 
 // killUntilDone creates the objects, and lets the waits of all but the stuck ones end. It kills
-// the worker again and again until all is done: after less than the limit each time, and as soon
-// as another wait has timed out.
+// the worker until the stuck ones have timed out, and a number of times at least: after less than
+// the limit each time, and as soon as another wait has timed out.
 func (r *stepsRun) killUntilDone() {
 	t := r.t
 	t.Helper()
 	t.forEach(3*r.events+r.stuck, r.objects.create)
-	released := make(chan struct{})
-	go func() {
-		defer close(released)
-		r.release()
-	}()
-	const maxKills = 100
+	wait := r.release()
+	minKills, maxKills := t.size(8, 25), 100
 	timedOut := map[string]bool{}
-	for len(timedOut) < r.stuck || r.server.count("after") < r.events {
+	for len(timedOut) < r.stuck || len(r.kills) < minKills {
 		if len(r.kills) == maxKills {
-			t.Fatalf("after %d kills, %d of %d waits have timed out, and %d of %d have ended", maxKills, len(timedOut), r.stuck, r.server.count("after"), r.events)
+			t.Fatalf("after %d kills, %d of %d waits have timed out", maxKills, len(timedOut), r.stuck)
 		}
 		life := r.limit/12 + time.Duration(t.random.Int64N(int64(r.limit/4)))
 		known := len(timedOut)
@@ -206,7 +202,10 @@ func (r *stepsRun) killUntilDone() {
 		r.kills = append(r.kills, span{from, time.Now()})
 		r.worker = r.install.startWatching()
 	}
-	<-released
+	wait()
+	t.waitFor("the end of all others", func() bool {
+		return r.server.count("after") == r.events && r.server.count("outputs") == r.events && len(r.made()["plain"]) == r.events
+	})
 }
 
 // storeDeadLetters runs workers until the dead letters are stored that the last one, which ended
@@ -238,8 +237,8 @@ func (w *worker) addTimedOut(keys map[string]bool) {
 	}
 }
 
-// release lets the waits end, each at a random time.
-func (r *stepsRun) release() {
+// release lets the waits end, each at a random time. wait waits until it has.
+func (r *stepsRun) release() (wait func()) {
 	var all sync.WaitGroup
 	for _, name := range r.of("waits") {
 		delay := time.Duration(r.t.random.Int64N(int64(2 * r.limit)))
@@ -255,7 +254,7 @@ func (r *stepsRun) release() {
 			}
 		})
 	}
-	all.Wait()
+	return all.Wait
 }
 
 // check compares what the steps did with what they have to do.
