@@ -61,17 +61,6 @@ func WorkflowRunCRD(t *testing.T) string {
 	return filepath.Join(workflowModule(t).Dir, "charts", "vela-workflow", "crds", "core.oam.dev_workflowruns.yaml")
 }
 
-// StepDefinitions returns the files of the chart of KubeVela, in the version that the module
-// test/kubevela requires, that may define workflow steps.
-func StepDefinitions(t *testing.T) []string {
-	t.Helper()
-	m, err := download(t.Context(), "kubevela", "github.com/oam-dev/kubevela")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files(t, filepath.Join(m.Dir, "charts", "vela-core", "templates", "defwithtemplate"))
-}
-
 func workflowModule(t *testing.T) module {
 	t.Helper()
 	m, err := download(t.Context(), "workflow", "github.com/kubevela/workflow")
