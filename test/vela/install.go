@@ -23,6 +23,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -32,13 +33,37 @@ func (k *KubeVela) install(t *testing.T) {
 	k.Install(t, files(t, filepath.Join(k.line.chart, "crds"))...)
 	k.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}")
 	for _, folder := range []string{"defwithtemplate", "velaql"} {
-		for _, file := range files(t, filepath.Join(k.line.chart, "templates", folder)) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// These files of the chart contain no other template actions.
-			k.Apply(t, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
+		for _, document := range k.line.documents(t, folder) {
+			k.Apply(t, document)
+		}
+	}
+}
+
+// documents returns the YAML documents of a folder of the chart's templates.
+func (l line) documents(t *testing.T, folder string) []string {
+	t.Helper()
+	var documents []string
+	for _, file := range files(t, filepath.Join(l.chart, "templates", folder)) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// These files of the chart contain no other template actions.
+		documents = append(documents, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
+	}
+	return documents
+}
+
+// InstallSteps installs KubeVela's definitions of workflow steps.
+func (w *Workflow) InstallSteps(t *testing.T) {
+	t.Helper()
+	l, err := kubeVelaLine(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range l.documents(t, "defwithtemplate") {
+		if strings.Contains(document, "kind: "+workflowstep.Kind+"\n") {
+			w.Apply(t, document)
 		}
 	}
 }

@@ -23,16 +23,13 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
-
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
 // StepDefinition is KubeVela's definition of a workflow step, a CUE file.
 type StepDefinition struct {
-	Name, File, Source string
+	Name string
 	// Template is the step as an action; Refusal says why it cannot be one.
 	Template *action.Template
 	Refusal  string
@@ -63,12 +60,12 @@ func StepDefinitions(t *testing.T) []StepDefinition {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := StepDefinition{Name: strings.TrimSuffix(filepath.Base(file), ".cue"), File: file, Source: string(source)}
-			kind := action.TypeOf(d.Name, d.Source)
+			d := StepDefinition{Name: strings.TrimSuffix(filepath.Base(file), ".cue")}
+			kind := action.TypeOf(d.Name, string(source))
 			if _, ok := workflowstep.Parse(kind); !ok {
 				continue // of something else, among the deprecated ones
 			}
-			template, problems := action.Parse(kind, d.Source)
+			template, problems := action.Parse(kind, string(source))
 			if d.Template = template; len(problems) > 0 {
 				d.Template, d.Refusal = nil, problems[0].Message
 			}
@@ -77,29 +74,6 @@ func StepDefinitions(t *testing.T) []StepDefinition {
 	}
 	slices.SortFunc(all, func(a, b StepDefinition) int { return strings.Compare(a.Name, b.Name) })
 	return all
-}
-
-// Manifest returns the WorkflowStepDefinition of d in YAML, as the vela CLI renders it, in
-// KubeVela's namespace.
-func (d StepDefinition) Manifest(t *testing.T) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), d.Name+".yaml")
-	if text, err := Offline(t, "def", "render", d.File, "-o", out); err != nil {
-		t.Fatalf("vela def render %s: %v\n%s", d.File, err, text)
-	}
-	text, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	object := map[string]any{}
-	if err := yaml.Unmarshal(text, &object); err != nil {
-		t.Fatal(err)
-	}
-	(&unstructured.Unstructured{Object: object}).SetNamespace(Namespace)
-	if text, err = yaml.Marshal(object); err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // TerraformCRDs returns the files with the CRDs of the terraform-controller that KubeVela
