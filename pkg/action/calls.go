@@ -19,6 +19,7 @@ package action
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"cuelang.org/go/cue"
 
@@ -95,11 +96,46 @@ func (r *resolution) again(ctx context.Context, call provider.Call, key string, 
 
 // selectReturns returns the fields of result that the template depends on.
 func (r *resolution) selectReturns(call *provider.Call, result provider.Result) map[string]any {
+	if call.Legacy {
+		return agreeing(result, call.Params)
+	}
 	returns, ok := result["$returns"].(map[string]any)
-	if !ok || call.Legacy {
+	if !ok {
 		return result
 	}
 	return map[string]any{"$returns": r.runner.template.returns.Select(returns)}
+}
+
+// agreeing returns the result of a call, whose fields are unified with params, with what differs
+// from params as it is there: the API server adds to lists, such as the volumes of a pod.
+func agreeing(result, params map[string]any) map[string]any {
+	out := maps.Clone(result)
+	for name, given := range params {
+		if v, ok := out[name]; ok {
+			out[name] = agreeingValue(v, given)
+		}
+	}
+	return out
+}
+
+func agreeingValue(v, given any) any {
+	switch given := given.(type) {
+	case map[string]any:
+		if fields, ok := v.(map[string]any); ok {
+			return agreeing(fields, given)
+		}
+	case []any:
+		list, ok := v.([]any)
+		if !ok || len(list) != len(given) {
+			return given
+		}
+		out := make([]any, len(list))
+		for i := range list {
+			out[i] = agreeingValue(list[i], given[i])
+		}
+		return out
+	}
+	return given
 }
 
 // fieldName returns the name of the field v.

@@ -464,3 +464,37 @@ parameter: a?: string
 		t.Errorf("a replay after a restart: calls %v, %v, want that the step waits", s.paths(), err)
 	}
 }
+
+// TestRun_StepListGrows: the API server adds to a list of the object that a step applies, and
+// changes values in it. What the template refers to is in the result.
+func TestRun_StepListGrows(t *testing.T) {
+	tmpl, problems := action.Parse("step/x", `import "vela/op"
+pod: op.#Apply & {value: {apiVersion: "v1", kind: "Pod", metadata: {name: "p", namespace: "ns"}, spec: {image: "a", mounts: [{name: "m"}], volumes: ["v"]}}}
+log: op.#Log & {data: "\(pod.value.status.phase) \(pod.value.spec.node) \(pod.value.spec.image) \(pod.value.spec.mounts[0].readOnly) \(len(pod.value.spec.volumes))"}
+`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
+		if c.Do != "apply" {
+			return provider.Result{}, nil
+		}
+		return provider.Result{"value": map[string]any{
+			"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "p", "namespace": "ns"},
+			"spec": map[string]any{
+				"node": "n", "image": "docker.io/a", "mounts": []any{map[string]any{"name": "m", "readOnly": true}}, "volumes": []any{"v", "token"},
+			},
+			"status": map[string]any{"phase": "Running"},
+		}}, nil
+	}}
+	a, problems := tmpl.Compile(action.Options{Executor: s})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if _, err := a.Start(nil, nil)(t.Context(), event.Event{ID: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Running n a true 1"; s.calls[1].Params["data"] != want {
+		t.Errorf("data %v, want %s", s.calls[1].Params["data"], want)
+	}
+}

@@ -145,7 +145,7 @@ type stepsRun struct {
 func steps(t *testing.T, i *installation) {
 	r := stepsRun{i, i.Namespace(t), newRequestLog(t)}
 	i.allowLoopback(t)
-	definitions := vela.StepDefinitions(t)
+	definitions := vela.StepDocuments(t)
 	cases := stepCases()
 	var triggers strings.Builder
 	for name, c := range cases {

@@ -77,7 +77,7 @@ func New(t *testing.T) *Server {
 	t.Helper()
 	certificate := httptest.NewTLSServer(nil)
 	defer certificate.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // returns immediately
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -32,15 +36,53 @@ func (k *KubeVela) install(t *testing.T) {
 	k.Install(t, files(t, filepath.Join(k.line.chart, "crds"))...)
 	k.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}")
 	for _, folder := range []string{"defwithtemplate", "velaql"} {
-		for _, file := range files(t, filepath.Join(k.line.chart, "templates", folder)) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// These files of the chart contain no other template actions.
-			k.Apply(t, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
+		for _, document := range k.line.documents(t, folder) {
+			k.Apply(t, document)
 		}
 	}
+}
+
+// documents returns the YAML documents of a folder of the chart's templates.
+func (l line) documents(t *testing.T, folder string) []string {
+	t.Helper()
+	var documents []string
+	for _, file := range files(t, filepath.Join(l.chart, "templates", folder)) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// These files of the chart contain no other template actions.
+		documents = append(documents, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
+	}
+	return documents
+}
+
+// InstallSteps installs KubeVela's definitions of workflow steps.
+func (w *Workflow) InstallSteps(t *testing.T) {
+	t.Helper()
+	for _, document := range StepDocuments(t) {
+		w.Apply(t, document)
+	}
+}
+
+// StepDocuments returns KubeVela's definitions of workflow steps as YAML documents, by name.
+func StepDocuments(t *testing.T) map[string]string {
+	t.Helper()
+	l, err := kubeVelaLine(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, document := range l.documents(t, "defwithtemplate") {
+		object := unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
+			t.Fatal(err)
+		}
+		if object.GetKind() == v1beta1.WorkflowStepDefinitionKind {
+			out[object.GetName()] = document
+		}
+	}
+	return out
 }
 
 // createVersionDeployment creates the Deployment from which the vela CLI reads the version

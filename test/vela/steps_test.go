@@ -20,142 +20,146 @@ package vela_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
+	"mime"
+	"mime/quotedprintable"
 	"net/http"
 	"net/http/httptest"
+	"net/mail"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	triggers "github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/smtp"
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// conformanceSteps are steps of KubeVela that run as an action and in a WorkflowRun, with properties
-// in YAML. NAMESPACE and SERVER are replaced.
-var conformanceSteps = []struct{ name, properties string }{
-	{"apply-object", `{value: {apiVersion: v1, kind: ConfigMap, metadata: {name: out, namespace: NAMESPACE}, data: {a: b}}}`},
-	{"export2config", `{configName: out, data: {a: b}}`},
-	{"export2secret", `{secretName: out, data: {a: b}}`},
-	{"read-object", `{apiVersion: v1, kind: ConfigMap, name: settings, namespace: NAMESPACE}`},
-	{"clean-jobs", `{namespace: NAMESPACE, labelselector: {app: doomed}}`},
-	{"print-message-in-status", `{message: hello}`},
-	{"create-config", `{name: made, config: {a: b}}`},
-	{"list-config", `{template: none}`},
-	{"delete-config", `{name: old}`},
-	{"read-config", `{name: old}`},
-}
-
-// stepsOfKubeVela applies KubeVela's definitions of steps, and returns their templates.
-func stepsOfKubeVela(t *testing.T, w *vela.Workflow) map[string]triggers.Template {
-	t.Helper()
-	templates := map[string]triggers.Template{}
-	for _, document := range vela.StepDefinitions(t) {
-		w.Apply(t, document)
-		object := map[string]any{}
-		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
-			t.Fatal(err)
-		}
-		d, _ := workflowstep.Find(object)
-		if template, problems := action.Parse(d.String(), d.Template); len(problems) == 0 {
-			templates[d.String()] = triggers.Parsed(template)
-		}
-	}
-	return templates
-}
+// stepName is the name of the Application, of the WorkflowRun and of the trigger of each step:
+// its `context.name`.
+const stepName = "starts"
 
 // TestSteps_Conformance runs each step as an action and in a WorkflowRun, in a namespace each. The
 // objects and the requests are the same.
 func TestSteps_Conformance(t *testing.T) {
 	w := vela.StartWorkflow(t)
-	templates := stepsOfKubeVela(t, w)
-	for i, c := range conformanceSteps {
-		t.Run(fmt.Sprintf("%s/%d", c.name, i), func(t *testing.T) {
-			if templates["step/"+c.name] == nil {
-				t.Fatal("refused, or not among the definitions")
+	w.InstallSteps(t)
+	runSteps(t, w, false)
+}
+
+// TestSteps_Application does the same with steps that vela-core alone runs, in the workflow of
+// an Application.
+func TestSteps_Application(t *testing.T) {
+	k := vela.Start(t)
+	k.Install(t, vela.TerraformCRDs(t)...)
+	k.Apply(t, providerTemplate)
+	runSteps(t, &vela.Workflow{Cluster: k.Cluster, Client: k.Client}, true)
+}
+
+// providerTemplate is the template of a config that makes a Provider of Terraform.
+const providerTemplate = `
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: config-template-terraform-ec
+  namespace: vela-system
+  labels: {config.oam.dev/catalog: velacore-config, config.oam.dev/scope: system}
+  annotations: {config.oam.dev/sensitive: "true"}
+data:
+  template: |
+    metadata: {name: "terraform-ec", alias: "EC", scope: "system", sensitive: true}
+    template: {
+    	output: {apiVersion: "v1", kind: "Secret", metadata: {name: context.name, namespace: context.namespace}, type: "Opaque", stringData: key: parameter.EC_API_KEY}
+    	outputs: provider: {
+    		apiVersion: "terraform.core.oam.dev/v1beta1", kind: "Provider", metadata: {name: parameter.name, namespace: context.namespace}
+    		spec: {provider: "ec", credentials: {source: "Secret", secretRef: {name: context.name, namespace: context.namespace, key: "key"}}}
+    	}
+    	parameter: {name: string, EC_API_KEY: string}
+    }
+`
+
+// runSteps runs the cases of Applications, or the others. The workflows have KubeVela's own
+// definitions, and the actions those of vela.StepDefinitions.
+func runSteps(t *testing.T, w *vela.Workflow, application bool) {
+	templates := map[string]triggers.Template{}
+	for _, d := range vela.StepDefinitions(t) {
+		if d.Template != nil {
+			templates[workflowstep.Step{Name: d.Name}.String()] = triggers.Parsed(d.Template)
+		}
+	}
+	for i, c := range vela.StepCases() {
+		if c.Application != application {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s/%d", c.Step, i), func(t *testing.T) {
+			t.Parallel()
+			if templates["step/"+c.Step] == nil {
+				t.Skip("not among the definitions")
 			}
-			ours, theirs := newStepRun(t, w, templates), newStepRun(t, w, nil)
-			replace := func(r *stepRun) string {
-				return strings.NewReplacer("NAMESPACE", r.namespace, "SERVER", r.server.URL).Replace(c.properties)
+			ours, theirs := newStepRun(t, w, c, templates), newStepRun(t, w, c, nil)
+			if c.Request == "" {
+				theirs.asWorkflow(t)
 			}
-			ours.mustRunActions(t, "1", fmt.Sprintf(`action: {type: step/%s, properties: %s}`, c.name, replace(ours)))
-			w.Apply(t, fmt.Sprintf(`
-apiVersion: core.oam.dev/v1alpha1
-kind: WorkflowRun
-metadata: {name: run, namespace: %s}
-spec: {workflowSpec: {steps: [{name: %s, type: %[2]s, properties: %s}]}}
-`, theirs.namespace, c.name, replace(theirs)))
-			theirs.waitForStatus(t, "succeeded")
-			if diff := cmp.Diff(theirs.result(t), ours.result(t)); diff != "" {
-				t.Errorf("the WorkflowRun and the action differ (-run +action):\n%s", diff)
+			ours.asAction(t)
+			if c.Request != "" {
+				if diff := cmp.Diff([]string{c.Request}, ours.requests); diff != "" {
+					t.Error(diff)
+				}
+				return
+			}
+			got, want := ours.result(t), theirs.result(t)
+			if c.Compared != "" && !strings.Contains(want, `"`+c.Compared+`":`) {
+				t.Errorf("the workflow leaves no %s: %s", c.Compared, want)
+			}
+			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("the workflow and the action differ (-workflow +action):\n%s", diff)
 			}
 		})
 	}
 }
 
-// requestingSteps are steps of KubeVela that send requests, and the requests that they have to
-// send. A WorkflowRun cannot run them: the HTTP functions of its vela/op need a response before
-// there is one.
-var requestingSteps = []struct{ name, properties, want string }{
-	{"request", `{url: SERVER/path, method: POST, body: {a: {b: 1}}, header: {X-Test: "yes"}}`, `POST /path  yes {"a":{"b":1}}`},
-	{"webhook", `{url: {value: SERVER/hook}, data: {a: b}}`, `POST /hook application/json  {"a":"b"}`},
-	{"webhook", `{url: {secretRef: {name: address, key: url}}, data: {a: b}}`, `POST /secret application/json  {"a":"b"}`},
-	{"notification", `{slack: {url: {value: SERVER/slack}, message: {text: hello}}}`, `POST /slack application/json  {"text":"hello"}`},
-	{"notification", `{dingding: {url: {secretRef: {name: address, key: url}}, message: {msgtype: text, text: {content: hello}}}}`,
-		`POST /secret application/json  {"msgtype":"text","text":{"content":"hello"}}`},
-	{"notification", `{lark: {url: {value: SERVER/lark}, message: {msg_type: text, content: "{\"text\":\"hello\"}"}}}`,
-		`POST /lark application/json  {"content":"{\"text\":\"hello\"}","msg_type":"text"}`},
-}
-
-// TestSteps_Requests runs steps that send requests as actions.
-func TestSteps_Requests(t *testing.T) {
-	w := vela.StartWorkflow(t)
-	templates := stepsOfKubeVela(t, w)
-	for i, c := range requestingSteps {
-		t.Run(fmt.Sprintf("%s/%d", c.name, i), func(t *testing.T) {
-			r := newStepRun(t, w, templates)
-			properties := strings.ReplaceAll(c.properties, "SERVER", r.server.URL)
-			r.mustRunActions(t, "1", fmt.Sprintf(`action: {type: step/%s, properties: %s}`, c.name, properties))
-			if diff := cmp.Diff(any([]string{c.want}), r.result(t)["requests"]); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-// stepRun is a namespace in which a step runs, with a server for its requests.
+// stepRun is a namespace in which a step runs, with servers for its requests and mails.
 type stepRun struct {
 	workflowRuns
+	vela.StepCase
 	server *httptest.Server
+	smtp   *smtp.Server
 
 	mu       sync.Mutex
 	requests []string
 }
 
-func newStepRun(t *testing.T, w *vela.Workflow, templates map[string]triggers.Template) *stepRun {
+func newStepRun(t *testing.T, w *vela.Workflow, c vela.StepCase, templates map[string]triggers.Template) *stepRun {
 	t.Helper()
-	r := &stepRun{workflowRuns: workflowRuns{Workflow: w, namespace: w.Namespace(t), steps: templates}}
-	r.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, q *http.Request) {
-		body, _ := io.ReadAll(q.Body)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.requests = append(r.requests, fmt.Sprintf("%s %s %s %s %s", q.Method, q.URL, q.Header.Get("Content-Type"), q.Header.Get("X-Test"), body))
-		_, _ = rw.Write([]byte("{}"))
-	}))
+	r := &stepRun{workflowRuns: workflowRuns{Workflow: w, namespace: w.Namespace(t), steps: templates}, StepCase: c, smtp: smtp.New(t)}
+	r.smtp.Set(smtp.Behavior{NoTLS: true})
+	if c.Application {
+		r.object = map[string]any{
+			"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": map[string]any{"name": stepName, "namespace": r.namespace},
+		}
+	}
+	r.server = httptest.NewServer(http.HandlerFunc(r.answer))
 	t.Cleanup(r.server.Close)
-	r.Apply(t, strings.NewReplacer("NAMESPACE", r.namespace, "SERVER", r.server.URL).Replace(`
+	r.Apply(t, r.replace(`
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: settings, namespace: NAMESPACE}
+data: {a: b}
 ---
 apiVersion: v1
 kind: Secret
@@ -181,39 +185,206 @@ kind: Job
 metadata: {name: doomed, namespace: NAMESPACE, labels: {app: doomed}}
 spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}
 `))
+	if c.Objects != "" {
+		r.Apply(t, r.replace(c.Objects))
+	}
 	return r
 }
 
-// result returns the data of the objects in the namespace, and the requests. What tells of
-// the run itself is not in it.
-func (r *stepRun) result(t *testing.T) map[string]any {
+// answer answers a request of the step. It answers queries as Prometheus does.
+func (r *stepRun) answer(w http.ResponseWriter, q *http.Request) {
+	body, _ := io.ReadAll(q.Body)
+	request := fmt.Sprintf("%s %s %s %s %s", q.Method, q.URL, q.Header.Get("Content-Type"), q.Header.Get("X-Test"), body)
+	if q.URL.Path == "/api/v1/query" {
+		request, _, _ = strings.Cut(request, "&time=")
+		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"3"]}]}}`))
+	} else {
+		_, _ = w.Write([]byte("{}"))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if q.URL.Path != "/api/v1/query" || !slices.Contains(r.requests, request) { // it is repeated
+		r.requests = append(r.requests, request)
+	}
+}
+
+// replace returns text for the run.
+func (r *stepRun) replace(text string) string {
+	return strings.NewReplacer("NAMESPACE", r.namespace, "SERVER", r.server.URL, "MAILPORT", strconv.Itoa(r.smtp.Port())).Replace(text)
+}
+
+// asAction runs the step as an action. The ConfigMap "result" gets its output.
+func (r *stepRun) asAction(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go r.finish(ctx)
+	actions := fmt.Sprintf(`actions: [{name: %s, type: step/%[1]s, properties: %s}`, r.Step, r.replace(r.Properties))
+	if r.Output != "" {
+		actions += fmt.Sprintf(`, {type: step/export2config, cue: 'configName: "result", data: out: context.results[%q].%s'}`, r.Step, r.Output)
+	}
+	r.mustRunActions(t, "1", actions+"]")
+}
+
+// asWorkflow runs the step in the workflow of an Application or in a WorkflowRun.
+func (r *stepRun) asWorkflow(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go r.finish(ctx)
+	steps := fmt.Sprintf(`steps: [{name: %s, type: %[1]s, properties: %s`, r.Step, r.replace(r.Properties))
+	if r.ValueFrom != "" {
+		steps += fmt.Sprintf(`, outputs: [{name: out, valueFrom: %q}]}, {name: export, type: export2config, properties: {configName: result, data: {}}, inputs: [{from: out, parameterKey: data.out}]`, r.ValueFrom)
+	}
+	steps += "}]"
+	if !r.Application {
+		r.Apply(t, fmt.Sprintf("apiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {name: %s, namespace: %s}\nspec: {workflowSpec: {%s}}", stepName, r.namespace, steps))
+		r.waitForStatus(t, "succeeded")
+		return
+	}
+	r.Apply(t, fmt.Sprintf("apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: %s, namespace: %s}\nspec: {components: [], workflow: {%s}}", stepName, r.namespace, steps))
+	cluster.Eventually(t, "the end of the workflow", func(ctx context.Context) error {
+		app := object("core.oam.dev/v1beta1", "Application")
+		if err := r.Client.Get(ctx, types.NamespacedName{Namespace: r.namespace, Name: stepName}, app); err != nil {
+			return err
+		}
+		if phase, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "status"); phase != "succeeded" {
+			return fmt.Errorf("got %v", app.Object["status"])
+		}
+		return nil
+	})
+}
+
+// finish plays the kubelet and Terraform until ctx ends: pods become ready, or succeed if they
+// are not restarted; what Terraform makes becomes available.
+func (r *stepRun) finish(ctx context.Context) {
+	const running, succeeded = `{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}`, `{"phase":"Succeeded"}`
+	for ctx.Err() == nil {
+		for _, kind := range []struct{ apiVersion, kind, status string }{
+			{"v1", "Pod", running},
+			{"terraform.core.oam.dev/v1beta2", "Configuration", `{"apply":{"state":"Available"}}`},
+			{"terraform.core.oam.dev/v1beta1", "Provider", `{"state":"ready"}`},
+		} {
+			for _, o := range r.objects(ctx, kind.apiVersion, kind.kind) {
+				if policy, _, _ := unstructured.NestedString(o.Object, "spec", "restartPolicy"); policy == "Never" {
+					kind.status = succeeded
+				}
+				patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"status":%s}`, kind.status))
+				_ = r.Client.Status().Patch(ctx, &o, patch) // it may be deleted meanwhile
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// objects returns the objects of a kind in the namespace; none if the kind does not exist.
+func (r *stepRun) objects(ctx context.Context, apiVersion, kind string) []unstructured.Unstructured {
+	list := &unstructured.UnstructuredList{}
+	list.SetAPIVersion(apiVersion)
+	list.SetKind(kind + "List")
+	if err := r.Client.List(ctx, list, client.InNamespace(r.namespace)); err != nil {
+		return nil
+	}
+	return list.Items
+}
+
+// result returns the objects in the namespace, the requests and the mails, in JSON. What tells of the
+// run itself is not in it.
+func (r *stepRun) result(t *testing.T) string {
 	t.Helper()
 	out := map[string]any{}
-	for _, kind := range []string{"ConfigMap", "Secret", "Pod", "batch/v1 Job"} {
-		apiVersion := "v1"
-		if version, k, ok := strings.Cut(kind, " "); ok {
-			apiVersion, kind = version, k
-		}
-		list := &unstructured.UnstructuredList{}
-		list.SetAPIVersion(apiVersion)
-		list.SetKind(kind + "List")
-		if err := r.Client.List(context.Background(), list, client.InNamespace(r.namespace)); err != nil {
-			t.Fatal(err)
-		}
-		for _, o := range list.Items {
-			if strings.HasPrefix(o.GetName(), "workflow-") || o.GetName() == "kube-root-ca.crt" || o.GetDeletionTimestamp() != nil {
-				continue // the state of the run
+	for _, kind := range [][2]string{
+		{"v1", "ConfigMap"}, {"v1", "Secret"}, {"v1", "Pod"}, {"batch/v1", "Job"}, {"apps/v1", "Deployment"}, {"core.oam.dev/v1beta1", "Application"},
+		{"terraform.core.oam.dev/v1beta2", "Configuration"}, {"terraform.core.oam.dev/v1beta1", "Provider"},
+	} {
+		for _, o := range r.objects(t.Context(), kind[0], kind[1]) {
+			own := strings.HasPrefix(o.GetName(), "workflow-") || o.GetName() == stepName || o.GetName() == "kube-root-ca.crt" || o.GetName() == "address"
+			made := slices.ContainsFunc(o.GetOwnerReferences(), func(ref metav1.OwnerReference) bool { return ref.Kind == "ReplicaSet" || ref.Kind == "Job" })
+			if own || made || o.GetDeletionTimestamp() != nil {
+				continue
 			}
-			if o.GetName() == "address" {
-				continue // has the address of the server
+			data := o.Object["data"]
+			if kind[1] == "Secret" {
+				data = decoded(t, &o)
 			}
-			out[kind+" "+o.GetName()] = map[string]any{"data": o.Object["data"], "type": o.Object["type"]}
+			out[kind[1]+" "+o.GetName()] = map[string]any{"data": data, "type": o.Object["type"], "spec": o.Object["spec"]}
 		}
+	}
+	for _, m := range r.smtp.Mails() {
+		out["mails"] = append(asList(out["mails"]), readMail(t, m))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	requests := slices.Clone(r.requests)
 	slices.Sort(requests)
-	out["requests"] = requests
-	return out
+	if len(requests) > 0 {
+		out["requests"] = requests
+	}
+	if cm, ok := out["ConfigMap result"]; ok {
+		out["output"] = cm
+		delete(out, "ConfigMap result")
+	}
+	text, err := json.MarshalIndent(out, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What differs between runs: the IDs of sessions, of Jobs and of volumes.
+	ids := regexp.MustCompile(`(` + stepName + `(-` + r.Step + `)?-)[0-9a-z]{10}\b|(kube-api-access-)[0-9a-z]{5}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	return ids.ReplaceAllString(strings.NewReplacer(r.namespace, "NAMESPACE", r.server.URL, "SERVER").Replace(string(text)), "${1}${3}ID")
+}
+
+// decoded returns the data of a Secret as text.
+func decoded(t *testing.T, o *unstructured.Unstructured) map[string]string {
+	t.Helper()
+	data, _, err := unstructured.NestedStringMap(o.Object, "data")
+	for name, encoded := range data {
+		var text []byte
+		if text, err = base64.StdEncoding.DecodeString(encoded); err == nil {
+			data[name] = string(text)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func asList(v any) []any {
+	list, _ := v.([]any)
+	return list
+}
+
+// readMail returns what a reader of a mail sees.
+func readMail(t *testing.T, m smtp.Mail) map[string]any {
+	t.Helper()
+	message, err := mail.ReadMessage(strings.NewReader(m.Message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := message.Header.AddressList("From")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := message.Header.AddressList("To")
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := new(mime.WordDecoder).DecodeHeader(message.Header.Get("Subject"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, _, err := mime.ParseMediaType(message.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(quotedprintable.NewReader(message.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{
+		"envelope": []any{m.From, m.To}, "from": from, "to": to, "subject": subject, "type": kind, "body": strings.TrimRight(string(body), "\r\n"),
+	}
 }

@@ -17,16 +17,10 @@ limitations under the License.
 package vela
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
-
-	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
 
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -65,32 +59,6 @@ func StartWorkflow(t *testing.T) *Workflow {
 func WorkflowRunCRD(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(workflowModule(t).Dir, "charts", "vela-workflow", "crds", "core.oam.dev_workflowruns.yaml")
-}
-
-// StepDefinitions returns the definitions of workflow steps that KubeVela's chart has, in the
-// version that the module test/kubevela requires: YAML documents, by name.
-func StepDefinitions(t *testing.T) map[string]string {
-	t.Helper()
-	m, err := kubeVela(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	documents := map[string]string{}
-	for _, file := range files(t, filepath.Join(m.Dir, "charts", "vela-core", "templates", "defwithtemplate")) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		document := strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace)
-		object := unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if object.GetKind() == v1beta1.WorkflowStepDefinitionKind {
-			documents[object.GetName()] = document
-		}
-	}
-	return documents
 }
 
 func workflowModule(t *testing.T) module {

@@ -113,6 +113,8 @@ type workflowRuns struct {
 	namespace string
 	// steps are the workflow steps that are actions.
 	steps map[string]triggers.Template
+	// object is the object of the event; that of the ConfigMap "settings" if it is nil.
+	object map[string]any
 }
 
 // runActions runs the actions of a trigger, in YAML, with an update event of the ConfigMap
@@ -141,6 +143,13 @@ write: kube.#Apply & {$params: resource: {
 	maps.Copy(templates, r.steps)
 	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	defer out.Close()
+	data := r.object
+	if data == nil {
+		data = map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "settings", "namespace": r.namespace},
+			"data": map[string]any{"color": "green"},
+		}
+	}
 	c := triggers.Compiler{
 		Actions: templates,
 		Executor: func(id event.TriggerRef) provider.Executor {
@@ -148,11 +157,7 @@ write: kube.#Apply & {$params: resource: {
 		},
 		Sources: source.Registry{"test": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) {
 			return oneEvent{event.Event{
-				Source: "test", Type: event.Update, ID: id, Key: r.namespace + "/settings", Time: time.Now(),
-				Data: map[string]any{
-					"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "settings", "namespace": r.namespace},
-					"data": map[string]any{"color": "green"},
-				},
+				Source: "test", Type: event.Update, ID: id, Key: r.namespace + "/settings", Time: time.Now(), Data: data,
 			}}, nil
 		}}},
 	}
@@ -199,11 +204,11 @@ func (e oneEvent) Run(ctx context.Context, sink source.Sink) error {
 	return nil
 }
 
-// decisions receives the error of the first attempt; nil if it succeeded.
+// decisions receives the error of the first attempt that does not wait; nil if it succeeded.
 type decisions chan error
 
 func (c decisions) Observe(d engine.Decision) {
-	if d.Outcome != engine.Succeeded && d.Err == nil {
+	if d.Outcome != engine.Succeeded && (d.Err == nil || d.Outcome == engine.Waiting) {
 		return
 	}
 	select {

@@ -145,19 +145,19 @@ func metricValue(response map[string]any) (string, error) {
 		if answer.ErrorType == "bad_data" {
 			return "", &ParamError{Path: "query", Message: answer.Error}
 		}
-		return "", fmt.Errorf("Prometheus: %s: %s", answer.ErrorType, answer.Error)
+		return "", fmt.Errorf("the Prometheus server: %s: %s", answer.ErrorType, answer.Error)
 	}
 	type sample [2]any
 	var value sample
 	switch answer.Data.ResultType {
 	case "scalar":
 		if err := json.Unmarshal(answer.Data.Result, &value); err != nil {
-			return "", fmt.Errorf("Prometheus: %w", err)
+			return "", fmt.Errorf("the Prometheus server: %w", err)
 		}
 	case "vector":
 		var all []struct{ Value sample }
 		if err := json.Unmarshal(answer.Data.Result, &all); err != nil {
-			return "", fmt.Errorf("Prometheus: %w", err)
+			return "", fmt.Errorf("the Prometheus server: %w", err)
 		}
 		if len(all) != 1 {
 			return "", fmt.Errorf("the query returns %d values, want one: select one, such as with sum(…)", len(all))

@@ -132,7 +132,7 @@ func TestMetric_Errors(t *testing.T) {
 		{name: "long condition", param: "condition", value: ">0" + strings.Repeat(" ", maxCondition), path: "condition", want: "must compare"},
 		{name: "bad query", status: 400, answer: `{"status":"error","errorType":"bad_data","error":"parse error"}`, path: "query", want: "parse error"},
 		{name: "matrix", answer: `{"status":"success","data":{"resultType":"matrix","result":[]}}`, path: "query", want: "the result is a matrix"},
-		{name: "timeout", status: 503, answer: `{"status":"error","errorType":"timeout","error":"too slow"}`, want: "Prometheus: timeout: too slow"},
+		{name: "timeout", status: 503, answer: `{"status":"error","errorType":"timeout","error":"too slow"}`, want: "the Prometheus server: timeout: too slow"},
 		{name: "no value", answer: vector(), want: "the query returns 0 values"},
 		{name: "two values", answer: vector("1", "2"), want: "the query returns 2 values"},
 		{name: "NaN", answer: vector("NaN"), want: `the value of the query is "NaN"`},

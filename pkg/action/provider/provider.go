@@ -174,7 +174,7 @@ func New(o Options) Executor {
 	}
 	return &executor{
 		options: o,
-		configs: wfconfig.NewK8sFactory(o.Client),
+		configs: configFactory{wfconfig.NewK8sFactory(o.Client)},
 		limiter: ratelimiter.NewRateLimiter(maxRateLimiters),
 		workflow: map[string]map[string]cuexruntime.ProviderFn{
 			"kube":    wfkube.GetProviders(),

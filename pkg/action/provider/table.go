@@ -96,8 +96,10 @@ func lookup(call Call) function {
 		return function{run: patchObject, read: true, inViews: always, comments: true}
 	case "kube.apply":
 		return function{run: apply, rights: applyRights}
-	case "kube.apply-in-parallel", "op.apply", "op.apply-in-parallel":
+	case "kube.apply-in-parallel":
 		return function{run: workflow, rights: applyRights}
+	case "op.apply", "op.apply-in-parallel":
+		return function{run: applyLegacy, rights: applyRights}
 	case "op.delete":
 		return function{run: workflow, rights: deleteRights}
 	case "kube.create":
@@ -237,6 +239,18 @@ func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Res
 		maps.DeleteFunc(result, func(name string, v any) bool { return reflect.DeepEqual(v, call.Params[name]) })
 	}
 	return result, err
+}
+
+// applyLegacy is the workflow's function of `vela/kube`. That of `vela/op` fails if the API server
+// adds to a list in the object, since the result has the name of the parameter.
+func applyLegacy(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	call.Provider, call.Legacy, call.Value = "kube", false, cue.Value{}
+	result, err := workflow(ctx, e, c, call)
+	if err != nil {
+		return nil, err
+	}
+	returned, _ := result["$returns"].(map[string]any)
+	return Result(returned), nil
 }
 
 // log writes the parameter data to the log, at the verbosity level. The parameter source is

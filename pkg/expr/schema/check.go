@@ -18,6 +18,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -115,7 +116,8 @@ func (c *checker) validate(v cue.Value) {
 }
 
 // structBranches returns the structs among the alternatives of schema that data may
-// match: those whose fixed strings, such as `type: "merge"`, do not differ from data.
+// match: those whose fixed strings, such as `type: "merge"`, do not differ from data. If these
+// are several, it returns the only one that takes data or, if there is none, the default.
 func structBranches(schema cue.Value, data map[string]any) []cue.Value {
 	var structs []cue.Value
 	for _, b := range branches(schema) {
@@ -133,7 +135,13 @@ func structBranches(schema cue.Value, data map[string]any) []cue.Value {
 			structs = append(structs, b)
 		}
 	}
-	if d, ok := schema.Default(); ok && len(structs) > 1 {
+	if len(structs) <= 1 {
+		return structs
+	}
+	if fit := slices.DeleteFunc(slices.Clone(structs), func(b cue.Value) bool { return fill(b, data).Err() != nil }); len(fit) == 1 {
+		return fit
+	}
+	if d, ok := schema.Default(); ok {
 		return []cue.Value{d}
 	}
 	return structs

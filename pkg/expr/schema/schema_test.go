@@ -74,6 +74,31 @@ func TestSchema_Check(t *testing.T) {
 	}
 }
 
+// TestSchema_CheckAlternatives: data is compared with the alternative that takes it, also beside one
+// that has no type, and with the default if none does.
+func TestSchema_CheckAlternatives(t *testing.T) {
+	s, err := schema.Parse(`
+provider: *#A | #B | #C
+#A: {type: "a", key: string}
+#B: {type: "b", token: *"" | string}
+#C: {id: string}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ in, want string }{
+		{`{"provider": {"type": "b", "token": "x"}}`, ""},
+		{`{"provider": {"id": "x"}}`, ""},
+		{`{"provider": {"type": "a", "key": "x"}}`, ""},
+		{`{"provider": {"type": "a"}}`, "provider.key: is required: string"},
+		{`{"provider": {"tokn": "x"}}`, "provider.key: is required: string\nprovider.tokn: unknown field"},
+	} {
+		if got := s.Check(object(t, tc.in)).Error(); tc.want == "" && got != "" || !strings.HasPrefix(got, tc.want) {
+			t.Errorf("%s: got %s, want %s", tc.in, got, tc.want)
+		}
+	}
+}
+
 func TestSchema_DecodeDefaults(t *testing.T) {
 	s, err := schema.Parse(text)
 	if err != nil {
