@@ -186,7 +186,7 @@ func (r *stepsRun) killUntilDone() {
 	t.Helper()
 	t.forEach(3*r.events+r.stuck, r.objects.create)
 	wait := r.release()
-	minKills, maxKills := t.size(8, 25), 100
+	minKills, maxKills := t.size(8, 15), 100
 	timedOut := map[string]bool{}
 	for len(timedOut) < r.stuck || len(r.kills) < minKills {
 		if len(r.kills) == maxKills {
@@ -200,6 +200,7 @@ func (r *stepsRun) killUntilDone() {
 		from := time.Now()
 		r.worker.kill()
 		r.kills = append(r.kills, span{from, time.Now()})
+		r.worker.addTimedOut(timedOut) // those of the last moment
 		r.worker = r.install.startWatching()
 	}
 	wait()
