@@ -31,7 +31,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
@@ -407,7 +406,7 @@ func FuzzWatch(f *testing.F) {
 			return
 		}
 		u, ok := want.(*unstructured.Unstructured)
-		if !ok || runtime.Object(got) == nil || kind != watch.Modified {
+		if !ok || got == nil || kind != watch.Modified {
 			return
 		}
 		dropFieldsV1(u.Object)
