@@ -29,6 +29,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -43,6 +45,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	triggers "github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 	"github.com/kubevela/kube-trigger/test/cluster"
@@ -59,7 +62,47 @@ const stepName = "starts"
 func TestSteps_Conformance(t *testing.T) {
 	w := vela.StartWorkflow(t)
 	w.InstallSteps(t)
-	runSteps(t, w, false)
+	runSteps(t, w, templates(t), stepCases(false))
+}
+
+// TestSteps_Own does the same with steps that use the packages of later versions of KubeVela:
+// `vela/kube`, `vela/http` and so on.
+func TestSteps_Own(t *testing.T) {
+	w := vela.StartWorkflow(t)
+	w.InstallSteps(t)
+	own := templates(t)
+	files, err := filepath.Glob("testdata/steps/*.cue")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no steps: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".cue")
+		w.Apply(t, fmt.Sprintf(`
+apiVersion: core.oam.dev/v1beta1
+kind: WorkflowStepDefinition
+metadata: {name: %s, namespace: vela-system}
+spec: {schematic: {cue: {template: %q}}}
+`, name, text))
+		step := workflowstep.Step{Name: name}.String()
+		template, problems := action.Parse(step, string(text))
+		if len(problems) > 0 {
+			t.Fatalf("%s: %v", file, problems)
+		}
+		own[step] = triggers.Parsed(template)
+	}
+	runSteps(t, w, own, []vela.StepCase{
+		{Step: "own-kube", Properties: `{name: copied}`},
+		{Step: "own-delete", Properties: `{app: doomed}`},
+		{Step: "own-patch", Properties: `{added: "1"}`},
+		{Step: "own-http", Properties: `{secretRef: {name: address, key: url}, text: hello}`, Compared: "requests"},
+		{Step: "own-email", Properties: `{port: MAILPORT, to: [b@example.com, c@example.com]}`, Compared: "mails"},
+		{Step: "own-config", Properties: `{name: made}`},
+		{Step: "own-wait", Properties: `{image: "nginx:1.27", replicas: 2}`, Compared: "output", Output: "image", ValueFrom: "outputs.image"},
+	})
 }
 
 // TestSteps_Application does the same with steps that vela-core alone runs, in the workflow of
@@ -68,7 +111,23 @@ func TestSteps_Application(t *testing.T) {
 	k := vela.Start(t)
 	k.Install(t, vela.TerraformCRDs(t)...)
 	k.Apply(t, providerTemplate)
-	runSteps(t, &vela.Workflow{Cluster: k.Cluster, Client: k.Client}, true)
+	runSteps(t, &vela.Workflow{Cluster: k.Cluster, Client: k.Client}, templates(t), stepCases(true))
+}
+
+// stepCases returns the cases of Applications, or the others.
+func stepCases(application bool) []vela.StepCase {
+	return slices.DeleteFunc(vela.StepCases(), func(c vela.StepCase) bool { return c.Application != application })
+}
+
+// templates returns the templates of vela.StepDefinitions, by the type of their actions.
+func templates(t *testing.T) map[string]triggers.Template {
+	out := map[string]triggers.Template{}
+	for _, d := range vela.StepDefinitions(t) {
+		if d.Template != nil {
+			out[workflowstep.Step{Name: d.Name}.String()] = triggers.Parsed(d.Template)
+		}
+	}
+	return out
 }
 
 // providerTemplate is the template of a config that makes a Provider of Terraform.
@@ -93,19 +152,9 @@ data:
     }
 `
 
-// runSteps runs the cases of Applications, or the others. The workflows have KubeVela's own
-// definitions, and the actions those of vela.StepDefinitions.
-func runSteps(t *testing.T, w *vela.Workflow, application bool) {
-	templates := map[string]triggers.Template{}
-	for _, d := range vela.StepDefinitions(t) {
-		if d.Template != nil {
-			templates[workflowstep.Step{Name: d.Name}.String()] = triggers.Parsed(d.Template)
-		}
-	}
-	for i, c := range vela.StepCases() {
-		if c.Application != application {
-			continue
-		}
+// runSteps runs cases. The workflows have the definitions of the cluster, and the actions templates.
+func runSteps(t *testing.T, w *vela.Workflow, templates map[string]triggers.Template, cases []vela.StepCase) {
+	for i, c := range cases {
 		t.Run(fmt.Sprintf("%s/%d", c.Step, i), func(t *testing.T) {
 			t.Parallel()
 			if templates["step/"+c.Step] == nil {
