@@ -400,3 +400,31 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestTemplate_CompileConcurrently compiles one template for several triggers at once, as the
+// TriggerServices of a namespace do.
+func TestTemplate_CompileConcurrently(t *testing.T) {
+	tmpl, diags := action.Parse("test", `
+import "vela/kube"
+
+// Reads an object.
+read: kube.#Read & {
+	// The object.
+	$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: name: parameter.name} // by name
+}
+// +usage=The name
+parameter: name: string
+`)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	var running sync.WaitGroup
+	for i := range 8 {
+		running.Go(func() {
+			if _, diags := tmpl.Compile(action.Options{Properties: map[string]any{"name": fmt.Sprint("n", i)}}); len(diags) > 0 {
+				t.Error(diags)
+			}
+		})
+	}
+	running.Wait()
+}

@@ -23,7 +23,7 @@ import (
 )
 
 // Copy returns a deep copy of file, which is cheaper than parsing it again. Its identifiers refer to
-// declarations of the copy. Comments are shared.
+// declarations of the copy.
 func Copy(file *ast.File) *ast.File {
 	c := copier{nodes: map[ast.Node]ast.Node{}}
 	out := copied(&c, file)
@@ -68,7 +68,9 @@ func copied[N interface {
 	if n == none {
 		return none
 	}
-	out, _ := c.copyNode(n).(N)
+	other := c.copyNode(n)
+	copyComments(n, other)
+	out, _ := other.(N)
 	return out
 }
 
@@ -97,73 +99,88 @@ func copiedAll[N interface {
 	return out
 }
 
+// copyComments gives a copy the comments of n. What is shared with n cannot be changed by it.
+func copyComments(n, to ast.Node) {
+	groups := n.Comments()
+	if len(groups) == 0 || to == n {
+		return
+	}
+	out := make([]*ast.CommentGroup, len(groups))
+	for i, g := range groups {
+		out[i] = copyGroup(g)
+	}
+	ast.SetComments(to, out)
+}
+
+func copyGroup(g *ast.CommentGroup) *ast.CommentGroup {
+	out := &ast.CommentGroup{Doc: g.Doc, Line: g.Line, Position: g.Position}
+	for _, line := range g.List {
+		out.List = append(out.List, &ast.Comment{Slash: line.Slash, Text: line.Text})
+	}
+	return out
+}
+
+// copyNode returns the copy of n without its comments. The copy is made of fields, because
+// assignment would share the comments.
 func (c *copier) copyNode(n ast.Node) ast.Node {
 	switch n := n.(type) {
 	case *ast.File:
-		out := *n
-		c.nodes[n] = &out
+		out := &ast.File{Filename: n.Filename, LanguageVersion: n.LanguageVersion}
+		c.nodes[n] = out
 		for _, id := range n.Unresolved {
 			c.nodes[id] = nil // set when the identifier is copied
 		}
 		out.Decls = copiedAll(c, n.Decls)
 		out.Imports, out.Unresolved = counterparts(c, n.Imports), counterparts(c, n.Unresolved)
-		return &out
+		return out
 	case *ast.ImportDecl:
-		out := *n
-		out.Specs = slices.Clone(n.Specs)
+		out := &ast.ImportDecl{Import: n.Import, Lparen: n.Lparen, Rparen: n.Rparen, Specs: slices.Clone(n.Specs)}
 		for i := range out.Specs {
 			out.Specs[i] = target(c, n.Specs[i])
 		}
-		return &out
+		return out
 	case *ast.ImportSpec:
-		out := *n
-		out.Name, out.Path = copied(c, n.Name), copied(c, n.Path)
-		return &out
+		return &ast.ImportSpec{Name: copied(c, n.Name), Path: copied(c, n.Path), EndPos: n.EndPos}
 	case *ast.Package:
-		out := *n
-		out.Name = copied(c, n.Name)
-		return &out
+		return &ast.Package{PackagePos: n.PackagePos, Name: copied(c, n.Name)}
 	case ast.Clause:
 		return c.copyClause(n)
 	case *ast.Field:
-		out := *n
-		c.nodes[n] = &out
+		out := &ast.Field{Optional: n.Optional, Constraint: n.Constraint, TokenPos: n.TokenPos, Token: n.Token} //nolint:staticcheck // the parser sets the deprecated fields
+		c.nodes[n] = out
 		out.Label, out.Value, out.Attrs = copied(c, n.Label), target(c, n.Value), copiedAll(c, n.Attrs)
-		return &out
+		return out
 	case *ast.EmbedDecl:
-		out := *n
-		out.Expr = copied(c, n.Expr)
-		return &out
+		return &ast.EmbedDecl{Expr: copied(c, n.Expr)}
 	case *ast.Attribute:
-		out := *n
-		return &out
+		return &ast.Attribute{At: n.At, Text: n.Text}
+	case *ast.CommentGroup:
+		return copyGroup(n)
 	case ast.Expr:
 		return c.copyExpr(n)
 	}
-	return n // comments, and what has a syntax error
+	return n // what has a syntax error
 }
 
 func (c *copier) copyClause(n ast.Clause) ast.Node {
 	switch n := n.(type) {
 	case *ast.ForClause:
-		out := *n
-		c.nodes[n] = &out
+		out := &ast.ForClause{For: n.For, Colon: n.Colon, In: n.In}
+		c.nodes[n] = out
 		out.Key, out.Value, out.Source = target(c, n.Key), target(c, n.Value), copied(c, n.Source)
-		return &out
+		return out
 	case *ast.IfClause:
-		out := *n
-		out.Condition = copied(c, n.Condition)
-		return &out
+		return &ast.IfClause{If: n.If, Condition: copied(c, n.Condition)}
 	case *ast.LetClause:
-		out := *n
-		c.nodes[n] = &out
+		out := &ast.LetClause{Let: n.Let, Equal: n.Equal}
+		c.nodes[n] = out
 		out.Ident, out.Expr = target(c, n.Ident), target(c, n.Expr)
-		return &out
+		return out
 	case *ast.Alias:
-		out := *n
-		c.nodes[n] = &out
+		out := &ast.Alias{Equal: n.Equal}
+		c.nodes[n] = out
 		out.Ident, out.Expr = target(c, n.Ident), target(c, n.Expr)
-		return &out
+		return out
 	}
 	return n
 }
@@ -171,71 +188,45 @@ func (c *copier) copyClause(n ast.Clause) ast.Node {
 func (c *copier) copyExpr(n ast.Expr) ast.Node {
 	switch n := n.(type) {
 	case *ast.Ident:
-		out := *n
+		out := &ast.Ident{NamePos: n.NamePos, Name: n.Name, Scope: n.Scope, Node: n.Node}
 		if _, isTarget := c.nodes[n]; isTarget {
-			c.nodes[n] = &out
+			c.nodes[n] = out
 		}
-		c.identifiers = append(c.identifiers, &out)
-		return &out
+		c.identifiers = append(c.identifiers, out)
+		return out
 	case *ast.BasicLit:
-		out := *n
-		return &out
+		return &ast.BasicLit{ValuePos: n.ValuePos, Kind: n.Kind, Value: n.Value}
 	case *ast.BottomLit:
-		out := *n
-		return &out
+		return &ast.BottomLit{Bottom: n.Bottom}
 	case *ast.Interpolation:
-		out := *n
-		out.Elts = copiedAll(c, n.Elts)
-		return &out
+		return &ast.Interpolation{Elts: copiedAll(c, n.Elts)}
 	case *ast.Func:
-		out := *n
-		out.Args, out.Ret = copiedAll(c, n.Args), copied(c, n.Ret)
-		return &out
+		return &ast.Func{Func: n.Func, Args: copiedAll(c, n.Args), Ret: copied(c, n.Ret)}
 	case *ast.StructLit:
-		out := *n
-		c.nodes[n] = &out
+		out := &ast.StructLit{Lbrace: n.Lbrace, Rbrace: n.Rbrace}
+		c.nodes[n] = out
 		out.Elts = copiedAll(c, n.Elts)
-		return &out
+		return out
 	case *ast.ListLit:
-		out := *n
-		out.Elts = copiedAll(c, n.Elts)
-		return &out
+		return &ast.ListLit{Lbrack: n.Lbrack, Elts: copiedAll(c, n.Elts), Rbrack: n.Rbrack}
 	case *ast.Ellipsis:
-		out := *n
-		out.Type = copied(c, n.Type)
-		return &out
+		return &ast.Ellipsis{Ellipsis: n.Ellipsis, Type: copied(c, n.Type)}
 	case *ast.Comprehension:
-		out := *n
-		out.Clauses, out.Value = copiedAll(c, n.Clauses), copied(c, n.Value)
-		return &out
+		return &ast.Comprehension{Clauses: copiedAll(c, n.Clauses), Value: copied(c, n.Value)}
 	case *ast.ParenExpr:
-		out := *n
-		out.X = copied(c, n.X)
-		return &out
+		return &ast.ParenExpr{Lparen: n.Lparen, X: copied(c, n.X), Rparen: n.Rparen}
 	case *ast.SelectorExpr:
-		out := *n
-		out.X, out.Sel = copied(c, n.X), copied(c, n.Sel)
-		return &out
+		return &ast.SelectorExpr{X: copied(c, n.X), Sel: copied(c, n.Sel)}
 	case *ast.IndexExpr:
-		out := *n
-		out.X, out.Index = copied(c, n.X), copied(c, n.Index)
-		return &out
+		return &ast.IndexExpr{X: copied(c, n.X), Lbrack: n.Lbrack, Index: copied(c, n.Index), Rbrack: n.Rbrack}
 	case *ast.SliceExpr:
-		out := *n
-		out.X, out.Low, out.High = copied(c, n.X), copied(c, n.Low), copied(c, n.High)
-		return &out
+		return &ast.SliceExpr{X: copied(c, n.X), Lbrack: n.Lbrack, Low: copied(c, n.Low), High: copied(c, n.High), Rbrack: n.Rbrack}
 	case *ast.CallExpr:
-		out := *n
-		out.Fun, out.Args = copied(c, n.Fun), copiedAll(c, n.Args)
-		return &out
+		return &ast.CallExpr{Fun: copied(c, n.Fun), Lparen: n.Lparen, Args: copiedAll(c, n.Args), Rparen: n.Rparen}
 	case *ast.UnaryExpr:
-		out := *n
-		out.X = copied(c, n.X)
-		return &out
+		return &ast.UnaryExpr{OpPos: n.OpPos, Op: n.Op, X: copied(c, n.X)}
 	case *ast.BinaryExpr:
-		out := *n
-		out.X, out.Y = copied(c, n.X), copied(c, n.Y)
-		return &out
+		return &ast.BinaryExpr{X: copied(c, n.X), OpPos: n.OpPos, Op: n.Op, Y: copied(c, n.Y)}
 	}
 	return n
 }

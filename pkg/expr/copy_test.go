@@ -19,6 +19,7 @@ package expr_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"cuelang.org/go/cue/ast"
@@ -40,7 +41,8 @@ package p
 import ("strings", l "list")
 
 @attribute(a)
-let L = 1
+// A comment.
+let L = 1 // another
 f: A={x: A.y, y: 2 @tag(b)
 ...}
 [N=string]: a?: _|_
@@ -70,10 +72,7 @@ l.Sort
 			}
 			nodes := nodesOf(file)
 			ast.Walk(other, func(n ast.Node) bool {
-				if _, isComment := n.(*ast.CommentGroup); isComment {
-					return false
-				}
-				if nodes[n] {
+				if nodes[n] || slices.ContainsFunc(n.Comments(), func(g *ast.CommentGroup) bool { return nodes[g] }) {
 					t.Errorf("%T at %s is shared", n, n.Pos())
 				}
 				if id, ok := n.(*ast.Ident); ok && (nodes[id.Node] || nodes[id.Scope]) {
@@ -114,6 +113,9 @@ func nodesOf(file *ast.File) map[ast.Node]bool {
 	nodes := map[ast.Node]bool{}
 	ast.Walk(file, func(n ast.Node) bool {
 		nodes[n] = true
+		for _, group := range n.Comments() {
+			nodes[group] = true
+		}
 		return true
 	}, nil)
 	return nodes
