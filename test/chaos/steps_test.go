@@ -192,10 +192,19 @@ func (r *stepsRun) killUntilDone() {
 		if len(r.kills) == maxKills {
 			t.Fatalf("after %d kills, %d of %d waits have timed out", maxKills, len(timedOut), r.stuck)
 		}
+		// An evaluation that is killed twice in a row counts as one that crashes the process, and
+		// its trigger is quarantined: each second worker is killed between evaluations.
+		between := len(r.kills)%2 == 1
+		if between {
+			r.settle(timedOut)
+		}
 		life := r.limit/12 + time.Duration(t.random.Int64N(int64(r.limit/4)))
 		known := len(timedOut)
 		for deadline := time.Now().Add(life); len(timedOut) == known && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 			r.worker.addTimedOut(timedOut)
+		}
+		for deadline := time.Now().Add(2 * time.Second); between && !r.server.isQuiet() && time.Now().Before(deadline); {
+			time.Sleep(5 * time.Millisecond)
 		}
 		from := time.Now()
 		r.worker.kill()
@@ -207,6 +216,22 @@ func (r *stepsRun) killUntilDone() {
 	t.waitFor("the end of all others", func() bool {
 		return r.server.count("after") == r.events && r.server.count("outputs") == r.events && len(r.made()["plain"]) == r.events
 	})
+}
+
+// settle waits until the worker has evaluated each step that waits once.
+func (r *stepsRun) settle(timedOut map[string]bool) {
+	started := time.Now()
+	pending := func(name string) bool {
+		polls := r.server.requests("poll", name)
+		evaluated := len(polls) > 0 && polls[len(polls)-1].at.After(started)
+		return !evaluated && len(r.server.requests("after", name)) == 0 && !timedOut[r.objects.namespace+"/"+name]
+	}
+	names := slices.Concat(r.of("waits"), r.of("stuck"))
+	for deadline := started.Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if r.worker.addTimedOut(timedOut); !slices.ContainsFunc(names, pending) {
+			return
+		}
+	}
 }
 
 // storeDeadLetters runs workers until the dead letters are stored that the last one, which ended
@@ -400,6 +425,8 @@ type stepServer struct {
 
 	mu sync.Mutex
 	n  int
+	// last is the time of the last request.
+	last time.Time
 	// received has the requests by path and event.
 	received map[string]map[string][]stepRequest
 }
@@ -420,6 +447,7 @@ func (s *stepServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n++
+	s.last = time.Now()
 	value := query.Get("value")
 	if path == "begin" {
 		value = fmt.Sprint(s.n)
@@ -437,6 +465,13 @@ func (s *stepServer) requests(path, event string) []stepRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.received[path][event])
+}
+
+// isQuiet reports whether there was no request lately.
+func (s *stepServer) isQuiet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.last) > 100*time.Millisecond
 }
 
 func (s *stepServer) has(path, event string) bool { return len(s.requests(path, event)) > 0 }
