@@ -101,7 +101,7 @@ func copiedAll[N interface {
 
 // copyComments gives a copy the comments of n. What is shared with n cannot be changed by it.
 func copyComments(n, to ast.Node) {
-	groups := n.Comments()
+	groups := ast.Comments(n)
 	if len(groups) == 0 || to == n {
 		return
 	}

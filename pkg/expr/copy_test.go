@@ -72,7 +72,7 @@ l.Sort
 			}
 			nodes := nodesOf(file)
 			ast.Walk(other, func(n ast.Node) bool {
-				if nodes[n] || slices.ContainsFunc(n.Comments(), func(g *ast.CommentGroup) bool { return nodes[g] }) {
+				if nodes[n] || slices.ContainsFunc(ast.Comments(n), func(g *ast.CommentGroup) bool { return nodes[g] }) {
 					t.Errorf("%T at %s is shared", n, n.Pos())
 				}
 				if id, ok := n.(*ast.Ident); ok && (nodes[id.Node] || nodes[id.Scope]) {
@@ -113,7 +113,7 @@ func nodesOf(file *ast.File) map[ast.Node]bool {
 	nodes := map[ast.Node]bool{}
 	ast.Walk(file, func(n ast.Node) bool {
 		nodes[n] = true
-		for _, group := range n.Comments() {
+		for _, group := range ast.Comments(n) {
 			nodes[group] = true
 		}
 		return true
