@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -155,7 +156,7 @@ func runListingAction(t *testing.T, client kubernetes.Interface, namespace, kube
 	o.ActionsDir = writeActions(t, map[string]string{"names.cue": listingAction})
 	p := startRun(t, o)
 	p.waitForLog(t, "watching")
-	patch := fmt.Appendf(nil, `{"data": {"listed": %q}}`, t.Name()+access)
+	patch := fmt.Appendf(nil, `{"data": {"listed": "%d"}}`, time.Now().UnixNano()) // a change each time
 	if _, err := client.CoreV1().ConfigMaps(namespace).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
