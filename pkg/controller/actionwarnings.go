@@ -78,7 +78,7 @@ func knownRight(ts *v1alpha1.TriggerService, t sandbox.TriggerReport, right righ
 	isTemplate := func(s string) bool { return strings.Contains(s, "{{") }
 	known := right.Kind != "" && right.APIVersion != "" && right.Namespace != "" && (right.All || right.Name != "") &&
 		!slices.ContainsFunc([]string{right.APIVersion, right.Kind, right.Namespace, right.Name}, isTemplate)
-	return right, known && (right.Cluster == "" || right.Cluster == multicluster.Local)
+	return right, known && multicluster.IsLocal(right.Cluster)
 }
 
 // selectsClusters reports whether a source may send events of other clusters.

@@ -243,12 +243,7 @@ func inStatus[T any](app *unstructured.Unstructured, list string) iter.Seq2[map[
 // isTriggerService reports whether an applied resource is a TriggerService in the cluster of the
 // Application.
 func isTriggerService(applied common.ClusterObjectReference) bool {
-	return applied.Kind == v1alpha1.TriggerServiceKind && isLocal(applied)
-}
-
-// isLocal reports whether an applied resource is in the cluster of the Application.
-func isLocal(applied common.ClusterObjectReference) bool {
-	return applied.Cluster == "" || applied.Cluster == multicluster.Local
+	return applied.Kind == v1alpha1.TriggerServiceKind && multicluster.IsLocal(applied.Cluster)
 }
 
 // lists reports whether the status of an Application lists a TriggerService.

@@ -135,7 +135,7 @@ func ownComponent(ts *v1alpha1.TriggerService) event.Application {
 func (r configReconciler) references(ctx context.Context, deployed *unstructured.Unstructured, ts *v1alpha1.TriggerService) ([]reference.Reference, error) {
 	var found []reference.Reference
 	for _, applied := range appliedResources(deployed) {
-		if !isLocal(applied) || applied.Namespace != ts.Namespace || !isWorkload(applied.GroupVersionKind().GroupKind()) {
+		if !multicluster.IsLocal(applied.Cluster) || applied.Namespace != ts.Namespace || !isWorkload(applied.GroupVersionKind().GroupKind()) {
 			continue
 		}
 		o := newObject(applied.GroupVersionKind())

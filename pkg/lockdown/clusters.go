@@ -67,7 +67,7 @@ func checkClusters(path string, properties *runtime.RawExtension, list *diag.Lis
 		refuse("clusterSelector")
 	}
 	var name string
-	if json.Unmarshal(p["cluster"], &name) == nil && name != "" && name != multicluster.Local {
+	if json.Unmarshal(p["cluster"], &name) == nil && !multicluster.IsLocal(name) {
 		refuse("cluster")
 	}
 }

@@ -128,6 +128,9 @@ type Clusters struct {
 	cached map[string]cachedCluster
 }
 
+// IsLocal reports whether name is that of the hub, or empty, which stands for it.
+func IsLocal(name string) bool { return name == "" || name == Local }
+
 // New returns the clusters that are joined to hub. It uses the identity of hub, and
 // http for requests to the hub and to cluster-gateway. It sends no request.
 func New(hub *rest.Config, http *http.Client, a Access, c clock.Clock) (*Clusters, error) {

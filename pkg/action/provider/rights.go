@@ -37,7 +37,7 @@ func Rights(call Call, namespace string) (list []rights.Right, unknown string) {
 		return nil, ""
 	}
 	list, unknown = f.rights(call, cmp.Or(namespace, metav1.NamespaceDefault))
-	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != multicluster.Local {
+	if cluster := str(call.Params, "cluster"); !multicluster.IsLocal(cluster) {
 		for i := range list {
 			list[i].Cluster = cluster
 		}

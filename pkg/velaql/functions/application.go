@@ -210,7 +210,7 @@ func (q Querier) statusResources(ctx context.Context, app *unstructured.Unstruct
 	var all []resource
 	for _, applied := range a.Status.Applied {
 		r := resource{ManagedResource: v1beta1.ManagedResource{ClusterObjectReference: applied}, latest: true}
-		if isLocal(applied) {
+		if multicluster.IsLocal(applied.Cluster) {
 			o, err := q.get(ctx, r.GroupVersionKind(), r.Namespace, r.Name)
 			switch {
 			case apierrors.IsNotFound(err):
@@ -227,10 +227,6 @@ func (q Querier) statusResources(ctx context.Context, app *unstructured.Unstruct
 		all = append(all, r)
 	}
 	return all, nil
-}
-
-func isLocal(r common.ClusterObjectReference) bool {
-	return r.Cluster == "" || r.Cluster == multicluster.Local
 }
 
 // includes reports whether f selects the cluster, namespace and component of r.

@@ -38,6 +38,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 //go:embed ql.cue
@@ -57,7 +59,7 @@ type Querier struct {
 
 // inClusterOf returns a Querier for the cluster of r.
 func (q Querier) inClusterOf(ctx context.Context, r common.ClusterObjectReference) (Querier, error) {
-	if isLocal(r) {
+	if multicluster.IsLocal(r.Cluster) {
 		return q, nil
 	}
 	if q.Clusters == nil {
