@@ -25,7 +25,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/watch"
@@ -89,7 +88,7 @@ func (r objects) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interfa
 		path = append(path, "namespaces", r.namespace)
 	}
 	body, err := r.requests.Get().AbsPath(append(path, r.resource.Resource)...).
-		SpecificallyVersionedParams(&o, parameterCodec(), metav1.SchemeGroupVersion).
+		SpecificallyVersionedParams(&o, metav1.ParameterCodec, metav1.SchemeGroupVersion).
 		Throttle(nil).Stream(ctx)
 	switch {
 	case net.IsProbableEOF(err), net.IsTimeout(err):
@@ -98,10 +97,4 @@ func (r objects) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interfa
 		return nil, err
 	}
 	return watch.NewStreamWatcher(newDecoder(body), apierrors.NewClientErrorReporter(http.StatusInternalServerError, http.MethodGet, "ClientWatchDecoding")), nil
-}
-
-func parameterCodec() runtime.ParameterCodec {
-	scheme := runtime.NewScheme()
-	metav1.AddToGroupVersion(scheme, metav1.SchemeGroupVersion)
-	return runtime.NewParameterCodec(scheme)
 }

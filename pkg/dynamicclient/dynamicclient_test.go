@@ -167,7 +167,7 @@ func TestWatch_Errors(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t)
 	namespace := c.Namespace(t)
-	forbidden := c.User(namespace + "-nobody")
+	forbidden := c.User(namespace + "-without-rights")
 	configMaps := schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	for name, test := range map[string]struct {
 		config   *rest.Config
