@@ -225,11 +225,6 @@ func dropUnused(file *ast.File) {
 }
 
 // asksExistence reports whether a condition compares something with bottom.
-func asksExistence(x ast.Expr) (asks bool) {
-	ast.Walk(x, func(n ast.Node) bool {
-		_, isBottom := n.(*ast.BottomLit)
-		asks = asks || isBottom
-		return true
-	}, nil)
-	return asks
+func asksExistence(x ast.Expr) bool {
+	return expr.Contains(x, func(n ast.Node) bool { _, isBottom := n.(*ast.BottomLit); return isBottom })
 }

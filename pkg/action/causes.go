@@ -24,7 +24,6 @@ import (
 	"cuelang.org/go/cue/ast"
 	cueerrors "cuelang.org/go/cue/errors"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
@@ -34,7 +33,7 @@ func (t *Template) causes(file *ast.File, err error) diag.List {
 	d := describer{template: t, public: true}
 	return merge(diagnosticsWith(err, func(e cueerrors.Error) string {
 		if name, ok := expr.UnknownName(e); ok {
-			return unknownName(name, file)
+			return unknownName(name, file, t.library)
 		}
 		path := e.Path()
 		if len(path) > 0 && path[0] == expr.ParameterSchema {
@@ -46,9 +45,9 @@ func (t *Template) causes(file *ast.File, err error) diag.List {
 
 // unknownName returns the message for an identifier that the template file does not
 // declare.
-func unknownName(name string, file *ast.File) string {
+func unknownName(name string, file *ast.File, l library) string {
 	names := append([]string{"context", "parameter"}, expr.NamesIn(file)...)
-	for _, path := range provider.ImportPaths(provider.Packages()) {
+	for _, path := range l.paths() {
 		local := path[strings.LastIndex(path, "/")+1:]
 		if local == name {
 			return fmt.Sprintf("unknown name %q; add import %q", name, path)

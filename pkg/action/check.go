@@ -72,15 +72,15 @@ func checkNames(file *ast.File, context []string, l library) diag.List {
 }
 
 // refersTo reports whether n refers to a function that is of some kind, such as provider.HasEffect.
-func refersTo(n ast.Node, functionAt functionFinder, is func(provider.Call) bool) (found bool) {
-	ast.Walk(n, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok {
-			call, ok := functionAt(sel)
-			found = found || ok && is(call)
+func refersTo(n ast.Node, functionAt functionFinder, is func(provider.Call) bool) bool {
+	return expr.Contains(n, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return false
 		}
-		return !found
-	}, nil)
-	return found
+		call, ok := functionAt(sel)
+		return ok && is(call)
+	})
 }
 
 // importName returns the name of an imported package in its file.

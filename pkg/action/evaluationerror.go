@@ -26,7 +26,6 @@ import (
 	"cuelang.org/go/cue"
 	cueerrors "cuelang.org/go/cue/errors"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
@@ -140,9 +139,9 @@ func (d *describer) isPublic(a any) bool {
 	}
 	if d.sources == nil {
 		d.sources = []string{d.template.source}
-		for path, p := range provider.Packages() {
+		for path, p := range d.template.library {
 			if strings.Contains(d.template.source, `"`+path+`"`) {
-				d.sources = append(d.sources, p.Source())
+				d.sources = append(d.sources, p.source())
 			}
 		}
 	}

@@ -142,13 +142,9 @@ func rootIdent(n ast.Node) (root string, throughReturns bool) {
 // NamesReturns reports whether a template has the text "$returns", which may be the name of
 // a field other than that of a call.
 func NamesReturns(file *ast.File) bool {
-	found := false
-	ast.Walk(file, func(n ast.Node) bool {
-		if x, ok := n.(ast.Expr); ok {
-			text, _ := stringLiteral(x)
-			found = found || text == "$returns"
-		}
-		return !found
-	}, nil)
-	return found
+	return Contains(file, func(n ast.Node) bool {
+		x, _ := n.(ast.Expr)
+		text, _ := stringLiteral(x)
+		return text == "$returns"
+	})
 }

@@ -41,6 +41,12 @@ type copier struct {
 	identifiers []*ast.Ident
 }
 
+// comparableNode is a type of nodes that may be nil.
+type comparableNode interface {
+	comparable
+	ast.Node
+}
+
 // counterpart returns the copy of a node that an identifier refers to. Nodes that are not in
 // the tree have none.
 func (c *copier) counterpart(n ast.Node) ast.Node {
@@ -60,10 +66,7 @@ func counterparts[N ast.Node](c *copier, list []N) []N {
 }
 
 // copied returns the copy of n, which may be nil.
-func copied[N interface {
-	comparable
-	ast.Node
-}](c *copier, n N) N {
+func copied[N comparableNode](c *copier, n N) N {
 	var none N
 	if n == none {
 		return none
@@ -75,20 +78,14 @@ func copied[N interface {
 }
 
 // target is copied for a node that an identifier can refer to.
-func target[N interface {
-	comparable
-	ast.Node
-}](c *copier, n N) N {
+func target[N comparableNode](c *copier, n N) N {
 	out := copied(c, n)
 	c.nodes[n] = out
 	return out
 }
 
 // copiedAll returns the copies of list.
-func copiedAll[N interface {
-	comparable
-	ast.Node
-}](c *copier, list []N) []N {
+func copiedAll[N comparableNode](c *copier, list []N) []N {
 	if list == nil {
 		return nil
 	}

@@ -123,7 +123,7 @@ _#version: {
 // DefineFunctions replaces the calls of Functions in file by references to their
 // definitions, which it adds to file with the imports that are missing.
 func DefineFunctions(file *ast.File) error {
-	if !contains(file, func(n ast.Node) bool { call, ok := n.(*ast.CallExpr); return ok && calledFunction(call) != "" }) {
+	if !Contains(file, func(n ast.Node) bool { call, ok := n.(*ast.CallExpr); return ok && calledFunction(call) != "" }) {
 		return nil
 	}
 	var used []string

@@ -76,7 +76,7 @@ func TakeGoTexts(file *ast.File) ([]GoText, error) {
 	if countDeclarations(file, "context") != 1 {
 		return nil, nil // the file adds to context
 	}
-	if !contains(file, func(n ast.Node) bool { return goText(file, n) != nil }) {
+	if !Contains(file, func(n ast.Node) bool { return goText(file, n) != nil }) {
 		return nil, nil
 	}
 	var texts []GoText

@@ -260,7 +260,7 @@ func executedProperties(file *ast.File) func(n ast.Node) (path []string, ok bool
 // property is a template, as in `strings.Contains(parameter.PATH, "{{")`, is true.
 func TakeExecutedProperties(file *ast.File) {
 	isCall := executedProperties(file)
-	if !contains(file, func(n ast.Node) bool { _, ok := isCall(n); return ok }) {
+	if !Contains(file, func(n ast.Node) bool { _, ok := isCall(n); return ok }) {
 		return
 	}
 	taken := NameSet{}

@@ -63,9 +63,9 @@ func stepAttribute(v cue.Value) int {
 	return noStep
 }
 
-// contains reports whether a node in tree is what a function tells. A walk that only looks is much
+// Contains reports whether a node in tree is what a function tells. A walk that only looks is much
 // cheaper than one that can replace.
-func contains(tree ast.Node, is func(ast.Node) bool) (found bool) {
+func Contains(tree ast.Node, is func(ast.Node) bool) (found bool) {
 	ast.Walk(tree, func(n ast.Node) bool {
 		found = found || is(n)
 		return !found

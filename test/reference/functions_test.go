@@ -18,6 +18,7 @@ package reference_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -46,7 +47,7 @@ func TestFunctions(t *testing.T) {
 		"`go test ./test/reference -update` from the packages and test/reference/testdata/functions.txtar.\n" +
 		"`vela/query` is another name of `vela/ql`. Functions of `vela/op` have no `$params`: their results are fields beside the parameters.\n")
 	packages := provider.Packages()
-	for _, importPath := range provider.ImportPaths(packages) {
+	for _, importPath := range slices.Sorted(maps.Keys(packages)) {
 		if importPath == "vela/query" {
 			continue
 		}

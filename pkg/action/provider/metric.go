@@ -79,14 +79,11 @@ func checkMetric(ctx context.Context, e *executor, _ client.Client, call Call) (
 	if begins {
 		*streak = Streak{Met: met, Since: now}
 	}
-	lasted, needed := now.Sub(streak.Since), failure
+	lasted, needed, meets := now.Sub(streak.Since), failure, "does not meet"
 	if met {
-		needed = success
+		needed, meets = success, "meets"
 	}
-	message := fmt.Sprintf("the value is %s, and meets %q: for %s of %s", value, condition, lasted.Round(time.Second), needed)
-	if !met {
-		message = fmt.Sprintf("the value is %s, and does not meet %q: for %s of %s", value, condition, lasted.Round(time.Second), needed)
-	}
+	message := fmt.Sprintf("the value is %s, and %s %q: for %s of %s", value, meets, condition, lasted.Round(time.Second), needed)
 	ended := !begins && lasted > needed
 	return call.returns(map[string]any{"result": ended && met, "failed": ended && !met, "message": message}), nil
 }

@@ -26,8 +26,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 
@@ -285,9 +283,4 @@ func (c Call) written() any {
 func HasFailed(r Result) bool {
 	returns, _ := r["$returns"].(map[string]any)
 	return str(returns, failureField) != ""
-}
-
-// ImportPaths returns the sorted import paths of packages.
-func ImportPaths(packages map[string]Package) []string {
-	return slices.Sorted(maps.Keys(packages))
 }
