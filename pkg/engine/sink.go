@@ -34,9 +34,10 @@ type sink struct {
 	ignoreSubscription bool
 }
 
-// Deliver implements source.Sink. Events that a filter excludes cheaply are not queued. It acquires a slot of every subscribed trigger
+// Deliver implements source.Sink. It acquires a slot of every subscribed trigger
 // before it enqueues the event at any of them, always in the same order, so that
-// an event is taken by all or none, and concurrent sources do not deadlock.
+// an event is taken by all or none, and concurrent sources do not deadlock. A trigger
+// whose filter excludes the event cheaply takes no part in that.
 func (s *sink) Deliver(ctx context.Context, ev event.Event, options source.Delivery) error {
 	select {
 	case <-s.stop:

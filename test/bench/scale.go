@@ -113,11 +113,17 @@ func (e *env) firstEvent(ctx context.Context, p program) (d time.Duration, err e
 	}
 	o.mu.Unlock()
 	go func() {
-		for ctx.Err() == nil {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
 			if err := e.edit(ctx, pathNamespace, wanted(0)); err != nil {
 				failed(err)
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
 	}()
 	begin := time.Now()
