@@ -17,6 +17,8 @@ limitations under the License.
 package expr
 
 import (
+	"slices"
+
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 )
@@ -36,10 +38,11 @@ func (c *Condition) Screen() (Screen, bool) {
 	if !ok || len(c.Parts) > 0 || c.negated {
 		return Screen{}, false
 	}
-	path, ok := dataPath(x.X)
-	if !ok || len(path) == 0 {
+	path, ok := staticPath(x.X)
+	if !ok || len(path) < 3 || path[0] != "context" || path[1] != "data" || slices.Contains(path, "") {
 		return Screen{}, false
 	}
+	path = path[2:]
 	text, isText := stringLiteral(x.Y)
 	_, isBottom := x.Y.(*ast.BottomLit)
 	switch {
@@ -49,28 +52,6 @@ func (c *Condition) Screen() (Screen, bool) {
 		return Screen{path: path, exists: true}, true
 	}
 	return Screen{}, false
-}
-
-// dataPath returns the names of the fields in `context.data.a["b"]`, without `context.data`.
-func dataPath(x ast.Expr) ([]string, bool) {
-	var inner ast.Expr
-	name, ok := "", false
-	switch x := x.(type) {
-	case *ast.SelectorExpr:
-		inner, name = x.X, LabelName(x.Sel)
-		ok = name != ""
-	case *ast.IndexExpr:
-		inner = x.X
-		name, ok = stringLiteral(x.Index)
-	}
-	if !ok {
-		return nil, false
-	}
-	if root, isIdent := inner.(*ast.Ident); isIdent {
-		return nil, root.Name == "context" && name == "data"
-	}
-	path, ok := dataPath(inner)
-	return append(path, name), ok
 }
 
 // Evaluate returns whether the leaf holds for an event with data. It is not known where that depends
