@@ -27,6 +27,7 @@ import (
 	"strings"
 
 	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -171,7 +172,7 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	inDirectory, more := cfg.Definitions.Load(c.namespace, func(string) string { return "" })
 	out.diagnostics = append(out.diagnostics, more...)
 	out.actions, out.others = out.actions+len(documents.Definitions), documents.Others
-	places := actionPlaces{}
+	places, parser := actionPlaces{}, action.NewParser()
 	for _, file := range slices.Sorted(maps.Keys(cfg.Actions)) {
 		places.add(trigger.TypeOf(file, string(cfg.Actions[file])), file, string(cfg.Actions[file]))
 	}
@@ -183,7 +184,7 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 		if own[d.Action] != nil {
 			continue
 		}
-		own[d.Action], problems = trigger.ParseTemplate(d.Action, d.Source, func() string { return begin("action " + d.Action) })
+		own[d.Action], problems = trigger.ParseTemplate(parser, d.Action, d.Source, func() string { return begin("action " + d.Action) })
 		out.diagnostics = append(out.diagnostics, d.Locate(problems)...)
 	}
 	maps.Copy(templates, own)

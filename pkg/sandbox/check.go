@@ -114,9 +114,9 @@ func (l Local) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 // reason, the step is skipped and the reason is its problem.
 func (l Local) check(ctx context.Context, r Request, begin func(step string) (reason string)) Report {
 	report := Report{BrokenActions: map[string]diag.List{}, UnknownActions: map[string]string{}}
-	templates := maps.Clone(l.BuiltIn)
+	templates, parser := maps.Clone(l.BuiltIn), action.NewParser()
 	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
-		t, problems := parseAction(name, r.Actions[name], begin)
+		t, problems := parseAction(parser, name, r.Actions[name], begin)
 		if len(problems) > 0 {
 			report.BrokenActions[name] = problems
 		}
@@ -236,12 +236,12 @@ func Refuse(r Request, reason string) Report {
 
 // parseAction returns the active template of an action, nil if there is none, and the
 // problems of its Source.
-func parseAction(name string, a Action, begin func(step string) string) (*action.Template, diag.List) {
+func parseAction(parser action.Parser, name string, a Action, begin func(step string) string) (*action.Template, diag.List) {
 	parse := func(step, source string) (*action.Template, diag.List) {
 		if reason := begin(step); reason != "" {
 			return nil, diag.List{{Message: reason}}
 		}
-		t, problems := action.Parse(name, source)
+		t, problems := parser.Parse(name, source)
 		if len(problems) > 0 {
 			return nil, problems
 		}

@@ -102,8 +102,9 @@ func AddActions(builtIn map[string]Template, sources, invalid map[string]string)
 	templates = make(map[string]Template, len(builtIn)+len(sources))
 	maps.Copy(templates, builtIn)
 	broken = map[string]diag.List{}
+	parser := action.NewParser()
 	for name, source := range sources {
-		t, problems := action.Parse(name, source)
+		t, problems := parser.Parse(name, source)
 		if len(problems) > 0 {
 			broken[name] = problems
 			continue

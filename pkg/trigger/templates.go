@@ -94,10 +94,10 @@ func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {
 // problems are Invalid.
 func ParseTemplates(sources map[string][]byte, reject func(file string) string) (map[string]Template, diag.List) {
 	var list diag.List
-	templates := make(map[string]Template, len(sources))
+	templates, parser := make(map[string]Template, len(sources)), action.NewParser()
 	for _, file := range slices.Sorted(maps.Keys(sources)) {
 		name := TypeOf(file, string(sources[file]))
-		template, problems := ParseTemplate(name, string(sources[file]), func() string { return reject(file) })
+		template, problems := ParseTemplate(parser, name, string(sources[file]), func() string { return reject(file) })
 		templates[name], list = template, append(list, inFile(file, name, problems)...)
 	}
 	return templates, list
@@ -105,12 +105,12 @@ func ParseTemplates(sources map[string][]byte, reject func(file string) string) 
 
 // ParseTemplate parses the template of an action, unless reject returns a reason, which then is
 // its problem. A template with problems is Invalid.
-func ParseTemplate(name, source string, reject func() (reason string)) (Template, diag.List) {
+func ParseTemplate(parser action.Parser, name, source string, reject func() (reason string)) (Template, diag.List) {
 	if reason := reject(); reason != "" {
 		problems := diag.List{{Message: reason}}
 		return Invalid(problems), problems
 	}
-	template, problems := action.Parse(name, source)
+	template, problems := parser.Parse(name, source)
 	if len(problems) > 0 {
 		return Invalid(problems), problems
 	}
