@@ -97,8 +97,8 @@ func (e *execution) functions() template.FuncMap {
 func escapePath(text string) string { return state{part: urlPath}.url(text) }
 
 // escaper returns a function that escapes the texts of its arguments.
-func (e *execution) escaper(f form, escape func(string) string) func(args ...any) (escaped, error) {
-	return func(args ...any) (escaped, error) {
+func (e *execution) escaper(f form, escape func(string) string) func(args ...any) (any, error) {
+	return func(args ...any) (any, error) {
 		scalars, bytes := measureAll(args)
 		text, err := e.build(scalars*scalarSize+bytes*quotedFactor, func() string {
 			var texts []string
@@ -107,6 +107,9 @@ func (e *execution) escaper(f form, escape func(string) string) func(args ...any
 			}
 			return escape(strings.Join(texts, ""))
 		})
+		if text == "" {
+			return "", err // which is false
+		}
 		return escaped{text, f}, err
 	}
 }
@@ -127,7 +130,7 @@ func (e *execution) json(v any) (escaped, error) {
 }
 
 // js escapes text for a string in JavaScript. In JSON, it is the content of a string.
-func (e *execution) js(args ...any) (escaped, error) {
+func (e *execution) js(args ...any) (any, error) {
 	if e.out.place == JSON {
 		return e.escaper(stringForm, stringContent)(args...)
 	}
@@ -146,7 +149,11 @@ func (e *execution) textFunctions() template.FuncMap {
 	return template.FuncMap{
 		"print":   bounded(fmt.Sprint),
 		"println": bounded(fmt.Sprintln),
-		"printf": func(format string, args ...any) (any, error) {
+		"printf": func(f any, args ...any) (any, error) {
+			format, isText := plainValue(f).(string)
+			if !isText {
+				return nil, functionError("the format of printf is not a text")
+			}
 			if format == "%q" && len(args) == 1 && e.out.place == JSON {
 				return e.json(textOf(args[0]))
 			}
@@ -225,7 +232,7 @@ func elements(variables int, v any) any {
 // the event has none.
 func index(v any, keys ...any) (any, error) {
 	for _, key := range keys {
-		switch container := v.(type) {
+		switch container := plainValue(v).(type) {
 		case map[string]any:
 			v = container[textOf(key)]
 		case []any:
@@ -249,7 +256,7 @@ func index(v any, keys ...any) (any, error) {
 
 // slice returns a part of a list or a text, without what is out of range. It separates
 // no characters.
-func slice(v any, indexes ...int) (any, error) {
+func slice(v any, indexes ...any) (any, error) {
 	list, isList := v.([]any)
 	text := textOf(v)
 	n := len(text)
@@ -257,11 +264,16 @@ func slice(v any, indexes ...int) (any, error) {
 		n = len(list)
 	}
 	start, end := 0, n
-	if len(indexes) > 0 {
-		start = min(max(indexes[0], 0), n)
-	}
-	if len(indexes) > 1 {
-		end = min(max(indexes[1], start), n)
+	for i, index := range indexes {
+		at, ok := integer(index)
+		switch {
+		case !ok:
+			return nil, functionError("an index of slice is not a whole number")
+		case i == 0:
+			start = min(max(at, 0), n)
+		case i == 1:
+			end = min(max(at, start), n)
+		}
 	}
 	switch v.(type) {
 	case nil, bool, int64, float64, json.Number:
@@ -300,7 +312,7 @@ func length(v any) (any, error) {
 
 // defaultValue returns value, and fallback if it is absent or empty.
 func defaultValue(fallback any, value ...any) any {
-	if len(value) == 0 || value[0] == nil || value[0] == "" {
+	if len(value) == 0 || value[0] == nil || plainValue(value[0]) == "" {
 		return fallback
 	}
 	return value[0]

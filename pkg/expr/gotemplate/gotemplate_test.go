@@ -69,6 +69,8 @@ func TestTemplate_SameOutput(t *testing.T) {
 		"{{range .large}}{{.}}{{end}}", `{{$x := "a"}}{{range 3}}{{$x = printf "%s%s" $x $x}}{{end}}{{$x}}`,
 		"{{if .none}}a{{else if .name}}b{{else}}c{{end}}", `{{.name | printf "%s!" | html}}`, strings.Repeat("{{.n}}", 500),
 		`{{template "none"}}`, "{{printf .n}}", "{{index (len .name) 1}}", `{{index "abc" 1}}`, "{{len (len .name)}}",
+		`{{$x := print "%s!"}}{{printf $x .name}} {{printf (html "%d") .n}}`, `{{index (print "abc") 1}} {{slice (js "abc") 1}}`,
+		`{{if html ""}}a{{else}}b{{end}}{{if print ""}}a{{else}}b{{end}}{{with js "x"}}{{.}}{{end}}`, "{{slice .name 0 .f}}",
 	} {
 		var want strings.Builder
 		wantErr := template.Must(template.New("it").Parse(source)).Execute(&want, data())
@@ -181,6 +183,7 @@ func FuzzTemplate_Execute(f *testing.F) {
 		"{{range 100000000000}}x{{end}}", `{{define "x"}}{{template "x" .}}{{end}}{{template "x"}}`, `{{$x := .name}}{{range 99}}{{$x = printf "%s%[1]s" $x}}{{end}}`,
 		`{{printf "%*.*f" 100000 100000 .f}}`, "{{range $i, $v := .large}}{{println $i $v | html | js | urlquery}}{{else}}{{break}}{{end}}",
 		"{{with .map}}{{block \"b\" .}}{{.a}}{{end}}{{end}}", `{{printf "%#+v %U %q" .map .list .name}}`, "{{index .list 1}}{{slice .name 1 2}}{{call .name}}",
+		`{{$x := print "%s"}}{{printf $x .name}}{{index (html $x) 0}}{{len (js $x)}}`, "{{slice .large .n}}{{index .large .f}}",
 	} {
 		f.Add(seed)
 	}
