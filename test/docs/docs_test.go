@@ -149,17 +149,18 @@ func validate(t *testing.T, file string) error {
 }
 
 // TestDocuments_CodeBlocks checks the code blocks of all documents by their language. The
-// action of the documents is called annotate.
+// action of the documents is called annotate. The triggers of docs/actions.md use it.
 func TestDocuments_CodeBlocks(t *testing.T) {
 	for _, b := range codeBlocks(t, documents(t)...) {
 		switch b.language {
 		case "yaml":
-			if isTests(b.text) { // run by TestTesting_Commands
+			if isTests(b.text) { // run by TestTesting_Commands and TestCluster_Commands
 				continue
 			}
 			file := filepath.Join(t.TempDir(), "config.yaml")
-			if err := os.WriteFile(file, []byte(b.text), 0o600); err != nil {
-				t.Fatal(err)
+			writeFile(t, file, b.text)
+			if b.file == actionsPage {
+				writeFile(t, filepath.Join(filepath.Dir(file), "actions", "annotate.cue"), tutorial(t).action)
 			}
 			if err := validate(t, file); err != nil {
 				t.Errorf("%s: %v\n%s", b.file, err, b.text)
@@ -344,21 +345,23 @@ func workspace(t *testing.T, c *cluster.Cluster, files map[string]string) string
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(name string, text []byte) {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(".cluster/kubeconfig", kubeconfig)
+	writeFile(t, filepath.Join(dir, ".cluster/kubeconfig"), string(kubeconfig))
 	for name, text := range files {
-		write(name, []byte(text))
+		writeFile(t, filepath.Join(dir, name), text)
 	}
 	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
 	return dir
+}
+
+// writeFile writes a file, and makes its directory.
+func writeFile(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // waitTimeout is the maximum time of a command. `make build cluster` builds a control
