@@ -42,16 +42,16 @@ type StepCase struct {
 // Comparison says how tests compare the action with the workflow.
 func (c StepCase) Comparison() string {
 	if c.Request != "" {
-		return "request as expected, which no workflow sends"
+		return "the expected request; a workflow sends none"
 	}
-	what, where := "objects", "a WorkflowRun"
+	what, where := "same objects", "a WorkflowRun"
 	if c.Compared != "" {
 		what += " and " + c.Compared
 	}
 	if c.Application {
 		where = "an Application's workflow"
 	}
-	return what + " as of " + where
+	return what + " as " + where
 }
 
 // StepCases returns the cases. Each step that works as an action has one.
