@@ -264,6 +264,10 @@ kind: ServiceAccount
 metadata: {name: default, namespace: NAMESPACE}
 ---
 apiVersion: v1
+kind: ServiceAccount
+metadata: {name: kubevela-vela-core, namespace: vela-system}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: doomed, namespace: NAMESPACE, labels: {app: doomed}}
 spec: {containers: [{name: a, image: a}]}
@@ -282,6 +286,10 @@ spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name
 // answer answers a request of the step. It answers queries as Prometheus does.
 func (r *stepRun) answer(w http.ResponseWriter, q *http.Request) {
 	body, _ := io.ReadAll(q.Body)
+	var value any
+	if json.Unmarshal(body, &value) == nil { // versions of KubeVela differ in the order of fields
+		body, _ = json.Marshal(value)
+	}
 	request := fmt.Sprintf("%s %s %s %s %s", q.Method, q.URL, q.Header.Get("Content-Type"), q.Header.Get("X-Test"), body)
 	if q.URL.Path == "/api/v1/query" {
 		request, _, _ = strings.Cut(request, "&time=")
