@@ -148,8 +148,6 @@ func limits(s apiextensionsv1.JSONSchemaProps) string {
 	}
 	if text, ok := patterns[s.Pattern]; ok {
 		add("%s", text)
-	} else if s.Pattern != "" {
-		add("as its schema's pattern")
 	}
 	if s.Items != nil && s.Items.Schema != nil {
 		if of := limits(*s.Items.Schema); of != "" && len(s.Items.Schema.Properties) == 0 {
