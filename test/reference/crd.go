@@ -51,7 +51,7 @@ var (
 	defaultsTo = regexp.MustCompile(`\s*\bDefaults to ((?:[^.]|\.\S)+?)\.(?:\s|$)`)
 	// quotedValue and plainValue find a default that is a value and no sentence.
 	quotedValue = regexp.MustCompile(`^"([^"]*)"$`)
-	plainValue  = regexp.MustCompile(`^(?:[0-9]+[a-z]*|true|false)$`)
+	plainValue  = regexp.MustCompile(`^(?:\d+[a-z]*|true|false)$`)
 )
 
 // OfSchema returns the objects below path, which has the schema s: the object at path first,
@@ -111,11 +111,17 @@ func kindOf(s apiextensionsv1.JSONSchemaProps) string {
 	return s.Type
 }
 
-// patterns describes the patterns of names.
-var patterns = map[string]string{
-	`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`:       "lower-case letters, digits and `-`, beginning and ending with a letter or digit",
-	`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`:      "lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit",
-	`^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$`: "letters, digits and `-`, beginning with a letter and ending with a letter or digit",
+// describePattern returns what a pattern of names allows; empty if it is another pattern.
+func describePattern(pattern string) string {
+	switch pattern {
+	case `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`:
+		return "lower-case letters, digits and `-`, beginning and ending with a letter or digit"
+	case `^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`:
+		return "lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit"
+	case `^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$`:
+		return "letters, digits and `-`, beginning with a letter and ending with a letter or digit"
+	}
+	return ""
 }
 
 // limits returns the limits of a value that the API server checks.
@@ -146,7 +152,7 @@ func limits(s apiextensionsv1.JSONSchemaProps) string {
 		}
 		add("one of %s", strings.Join(values, ", "))
 	}
-	if text, ok := patterns[s.Pattern]; ok {
+	if text := describePattern(s.Pattern); text != "" {
 		add("%s", text)
 	}
 	if s.Items != nil && s.Items.Schema != nil {
