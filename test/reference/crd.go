@@ -75,7 +75,7 @@ func OfSchema(path string, s apiextensionsv1.JSONSchemaProps) []Object {
 	for _, name := range names {
 		field := s.Properties[name]
 		f := Field{Name: name, Type: kindOf(field), Limits: limits(field), Required: slices.Contains(s.Required, name)}
-		f.Description, f.Default = splitDefault(inline(field.Description))
+		f.Description, f.Default = splitDefault(asField(name, inline(field.Description)))
 		fieldPath := path + "." + name
 		if field.Items != nil && field.Items.Schema != nil {
 			field, fieldPath = *field.Items.Schema, fieldPath+"[]"
@@ -87,6 +87,15 @@ func OfSchema(path string, s apiextensionsv1.JSONSchemaProps) []Object {
 		o.Fields = append(o.Fields, f)
 	}
 	return append([]Object{o}, nested...)
+}
+
+// asField replaces the name of a Go field at the start of a description by the field's name.
+func asField(name, description string) string {
+	first, rest, _ := strings.Cut(description, " ")
+	if strings.EqualFold(first, name) {
+		return "`" + name + "` " + rest
+	}
+	return description
 }
 
 // splitDefault takes the sentence about the default out of a description.

@@ -40,12 +40,14 @@ func TestTriggerService(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	b.WriteString("# TriggerService\n\nEach field of a TriggerService, API version `" + crd.Spec.Group + "/" + crd.Spec.Versions[0].Name + "`. " +
-		"[Triggers](../triggers.md) explains\nthe fields of a trigger, [In a cluster](../cluster.md) the others, and " +
-		"[Operations](../operations.md#reasons-in-the-status) each reason of the status.\n\n" +
-		"The API server checks the limits of this page when it stores a TriggerService. The controller checks everything else, such\n" +
-		"as CUE and `properties`. Durations have a unit, such as `500ms`, `10s` or `1m30s`. `[]` in a heading stands for each item of a list.\n\n" +
-		"`go test ./test/reference -update` writes this page from addon/crds/standard.oam.dev_triggerservices.yaml, whose source is pkg/api/v1alpha1.\n")
+	b.WriteString("# TriggerService\n\nLook up each field of a TriggerService here: its type, its default, its limits and its meaning. The API version is\n`" +
+		crd.Spec.Group + "/" + crd.Spec.Versions[0].Name + "`. " +
+		"[Triggers](../triggers.md) explains the fields of a trigger,\n[Run triggers in a cluster](../cluster.md) the others, and " +
+		"[Operations](../operations.md#reasons-in-the-status) each reason of\nthe status.\n\n" +
+		"The API server checks the limits of this page when it stores a TriggerService. The controller checks everything else,\n" +
+		"such as CUE and `properties`. Durations have a unit, such as `500ms`, `10s` or `1m30s`. `[]` in a heading stands for\n" +
+		"each item of a list.\n\n" +
+		"`go test ./test/reference -update` writes this page from addon/crds/standard.oam.dev_triggerservices.yaml, whose source\nis pkg/api/v1alpha1.\n")
 	fields := 0
 	for _, part := range []string{"spec", "status"} {
 		for _, o := range reference.OfSchema(part, crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties[part]) {

@@ -74,9 +74,9 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("got %d registered metrics and %d with series, want as many", registered, len(all))
 	}
 	var b strings.Builder
-	b.WriteString("# Metrics\n\nThe metrics that a worker and `kube-trigger run` serve at `/metrics` of `--metrics-addr`, in the text format of\nPrometheus. " +
-		"[Operations](../operations.md#metrics) explains how to read them and has [alerts](../operations.md#alerts).\n\n" +
-		"The controller serves other metrics at its `/metrics`: those of\n[controller-runtime](https://book.kubebuilder.io/reference/metrics-reference), such as `controller_runtime_reconcile_errors_total`.\n\n" +
+	b.WriteString("# Metrics\n\nLook up each metric of a worker and of `kube-trigger run` here. They serve these metrics at `/metrics` of\n`--metrics-addr`, in the text format of Prometheus. " +
+		"[Operations](../operations.md#metrics) explains how to read them and\nhas [alerts](../operations.md#alerts).\n\n" +
+		"The controller serves other metrics at its `/metrics`: those of\n[controller-runtime](https://book.kubebuilder.io/reference/metrics-reference), such as\n`controller_runtime_reconcile_errors_total`.\n\n" +
 		"`go test ./test/reference -update` writes this page from the metrics that pkg/observe registers.\n\n" +
 		"| metric | type | labels | description |\n| --- | --- | --- | --- |\n")
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -70,7 +70,8 @@ type TriggerServiceList struct {
 // DefaultServiceAccount is the ServiceAccount of TriggerServices that name none.
 const DefaultServiceAccount = "kube-trigger"
 
-// TriggerServiceSpec is the desired state.
+// TriggerServiceSpec is the desired state: the triggers, the account that they act as, and the
+// worker that runs them.
 // +kubebuilder:validation:XValidation:rule="self.triggers.all(t, !has(t.name) || self.triggers.exists_one(u, has(u.name) && u.name == t.name))",message="two triggers have the same name"
 type TriggerServiceSpec struct {
 	// Triggers run independently of each other: an invalid trigger does not stop
