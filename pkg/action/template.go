@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"fmt"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -28,6 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
@@ -90,7 +92,20 @@ func (p Parser) ParseValid(name, source string) (*Template, diag.List) {
 	return p.parse(name, source, false)
 }
 
-func (p Parser) parse(name, source string, check bool) (*Template, diag.List) {
+// parse returns a problem where CUE panics, such as for "a=0:a".
+func (p Parser) parse(name, source string, check bool) (t *Template, list diag.List) {
+	var panicked error
+	func() {
+		defer panicerr.Recover(&panicked)
+		t, list = p.parseSource(name, source, check)
+	}()
+	if panicked != nil {
+		return nil, diag.List{{Message: fmt.Sprintf("CUE cannot compile the template, and does not say where (%v); check the fields with an alias, such as x in `x=name: value`", panicked)}}
+	}
+	return t, list
+}
+
+func (p Parser) parseSource(name, source string, check bool) (*Template, diag.List) {
 	source, problems := unwrapDefinition(name, source)
 	if len(problems) > 0 {
 		return nil, problems

@@ -155,12 +155,10 @@ func (w *serviceWorker) actAs(account string) error {
 	cfg := rest.CopyConfig(w.process.config)
 	// The API server adds the groups of the ServiceAccount.
 	cfg.Impersonate = rest.ImpersonationConfig{UserName: trigger.UserName(w.clients.namespace, account)}
-	if w.KubeAPIQPS > 0 {
-		if w.limiter == nil {
-			w.limiter = flowcontrol.NewTokenBucketRateLimiter(w.KubeAPIQPS, max(1, int(2*w.KubeAPIQPS)))
-		}
-		cfg.RateLimiter = w.limiter
+	if w.limiter == nil {
+		w.limiter = w.newLimiter()
 	}
+	cfg.RateLimiter = w.limiter
 	if err := w.clients.connect(cfg); err != nil {
 		return err
 	}

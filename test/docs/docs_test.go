@@ -152,6 +152,9 @@ func validate(t *testing.T, file string) error {
 // action of the documents is called annotate. The triggers of docs/actions.md use it.
 func TestDocuments_CodeBlocks(t *testing.T) {
 	for _, b := range codeBlocks(t, documents(t)...) {
+		if isAlerts(b.text) || isManifest(b.text) { // checked by TestOperations_Alerts and TestManifests
+			continue
+		}
 		switch b.language {
 		case "yaml":
 			if isTests(b.text) { // run by TestTesting_Commands and TestCluster_Commands

@@ -36,7 +36,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/reference"
 )
 
-var update = flag.Bool("update", false, "write sources.md and functions.md in docs/reference")
+var update = flag.Bool("update", false, "write functions.md, metrics.md, sources.md and triggerservice.md in docs/reference")
 
 const root = "../.."
 
