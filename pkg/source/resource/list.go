@@ -22,7 +22,6 @@ import (
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -30,35 +29,6 @@ import (
 
 // pager requests one page of a list.
 type pager func(context.Context, metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error)
-
-// objects requests objects.
-func (w *watcher) objects(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
-	page, err := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	return pointers(page.Items), page, nil
-}
-
-// objectMetadata requests the metadata of objects.
-func (w *watcher) objectMetadata(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
-	page, err := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	return pointers(page.Items), page, nil
-}
-
-func pointers[T any, P interface {
-	*T
-	metav1.Object
-}](items []T) []metav1.Object {
-	objects := make([]metav1.Object, len(items))
-	for i := range items {
-		objects[i] = P(&items[i])
-	}
-	return objects
-}
 
 // listPages calls visit with each page of the objects, sorted by key, and returns the
 // resourceVersion of the list. It lists the state at resourceVersion, or the current
@@ -176,7 +146,7 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 			if key <= w.syncedTo || targets != nil && len(targets) == 0 {
 				continue
 			}
-			if err := w.deliverSyncObject(ctx, sink, group, o.(*unstructured.Unstructured), targets); err != nil {
+			if err := w.deliverSyncObject(ctx, sink, group, o, targets); err != nil {
 				return err
 			}
 			w.syncedTo = key
@@ -198,15 +168,19 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 }
 
 // deliverSyncObject delivers the sync event of o to targets.
-func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o *unstructured.Unstructured, targets []event.TriggerRef) error {
-	ev, writer := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
+func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o metav1.Object, targets []event.TriggerRef) error {
+	u, err := w.object(o)
+	if err != nil {
+		return err
+	}
+	ev, writer := newEvent(event.Sync, w.eventCluster(), u, w.Clock.Now())
 	commit, cancel := w.syncWatermark.Begin(ev.Key)
 	done := func() {
 		commit()
 		committed, _ := w.syncWatermark.Committed()
 		w.subscribers.setSyncedTo(group, committed)
 	}
-	d := source.Delivery{Triggers: targets, Writer: writer, Done: done}
+	d := source.Delivery{Triggers: targets, Writer: writer, MetadataOnly: w.metadataOnly, Done: done}
 	w.setReload(&d, ev, nil, nil)
 	if err := sink.Deliver(ctx, ev, d); err != nil {
 		cancel()

@@ -37,6 +37,8 @@ type fakeTransport struct {
 	responses []cannedResponse // each used once
 	streams   []*stream
 	pages     int // pages, except those with limit 1
+	// wholes counts the requests for whole objects among watches and pages, except those with limit 1.
+	wholes int
 }
 
 func (tr *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -47,6 +49,9 @@ func (tr *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	tr.mu.Lock()
 	if limit := r.URL.Query().Get("limit"); limit != "" && limit != "1" {
 		tr.pages++
+	}
+	if r.Method == http.MethodGet && (watching || r.URL.Query().Has("limit") && r.URL.Query().Get("limit") != "1") && !strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadata") {
+		tr.wholes++
 	}
 	for i, a := range tr.responses {
 		if a.watching == watching {
@@ -97,6 +102,13 @@ func (tr *fakeTransport) listedPages() int {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return tr.pages
+}
+
+// wholeRequests returns the number of requests for whole objects.
+func (tr *fakeTransport) wholeRequests() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.wholes
 }
 
 // cannedResponse is a response that replaces one of the API server.
