@@ -18,6 +18,7 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-logr/logr"
@@ -55,17 +56,33 @@ func (w *watcher) listPages(ctx context.Context, list pager, resourceVersion str
 	}
 }
 
-// listAll is listPages for the current objects. It then delivers the deletion of the
-// other objects of the inventory to targets, and
+// listAll calls visit with pages of the current objects or, unless whole is set, of their
+// metadata. It then delivers the deletion of the other objects of the inventory to targets, and
 // returns the resourceVersion of the list.
-func (w *watcher) listAll(ctx context.Context, sink source.Sink, list pager, targets []event.TriggerRef, visit func([]metav1.Object) error) (reached string, err error) {
+func (w *watcher) listAll(ctx context.Context, sink source.Sink, whole bool, targets []event.TriggerRef, visit func([]metav1.Object) error) (reached string, err error) {
 	missing := w.tracker.keys()
-	reached, err = w.listPages(ctx, list, "", func(page []metav1.Object) error {
+	found := func(page []metav1.Object) error {
 		for _, o := range page {
 			delete(missing, keyOf(o.GetNamespace(), o.GetName()))
 		}
 		return visit(page)
-	})
+	}
+	err = errNoWatchList
+	if whole {
+		reached, err = w.listStream(ctx, found, func(o metav1.Object) {
+			if key := keyOf(o.GetNamespace(), o.GetName()); w.tracker.has(key) {
+				missing[key] = true
+			}
+		})
+	}
+	if errors.Is(err, errNoWatchList) {
+		list := w.objects
+		if !whole {
+			list = w.objectMetadata
+		}
+		missing = w.tracker.keys() // with those of the stream
+		reached, err = w.listPages(ctx, list, "", found)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -92,11 +109,7 @@ func (w *watcher) record(ctx context.Context, sink source.Sink, how observation,
 // watch at their resourceVersion. It delivers the deletion of recorded objects that no
 // longer exist.
 func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
-	list := w.objectMetadata
-	if !w.tracker.fields.empty() {
-		list = w.objects
-	}
-	reached, err := w.listAll(ctx, sink, list, nil, func(page []metav1.Object) error {
+	reached, err := w.listAll(ctx, sink, !w.tracker.fields.empty(), nil, func(page []metav1.Object) error {
 		return w.record(ctx, sink, existing, page)
 	})
 	if err != nil {
@@ -114,7 +127,7 @@ func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
 func (w *watcher) relist(ctx context.Context, sink source.Sink) error {
 	w.checkpointer.reset(positionRelist)
 	w.tracker.dropTombstones()
-	reached, err := w.listAll(ctx, sink, w.objects, w.subscribers.forListed(0), func(page []metav1.Object) error {
+	reached, err := w.listAll(ctx, sink, true, w.subscribers.forListed(0), func(page []metav1.Object) error {
 		for _, o := range page {
 			if _, err := w.observe(ctx, sink, listed, o, "", w.subscribers.forListed(versionOf(o.GetResourceVersion()))); err != nil {
 				return err
