@@ -195,6 +195,21 @@ func (r *Action) ContextFields() expr.FieldSet {
 	return fields
 }
 
+// DataFields returns the fields of `context.data` that the action depends on.
+func (r *Action) DataFields() expr.FieldSet {
+	fields := r.template.context
+	if r.options.Computed != nil {
+		fields = fields.Union(r.options.Computed.Context)
+	}
+	if r.parameter == "" && !r.template.messages.Empty() {
+		return expr.All() // their texts are only known for each event
+	}
+	for _, m := range r.messages {
+		fields = fields.Union(m.Fields())
+	}
+	return fields.Under("data")
+}
+
 // trees returns the syntax trees of the template's stages with the parameter.
 func (r *Action) trees() ([]tree, error) {
 	var trees []tree

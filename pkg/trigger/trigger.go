@@ -122,6 +122,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	grouping, groupFields, problems := c.compileGroup(of, spec)
 	list = append(list, problems...)
 	sourceSpec.Old, out.DataFields = sourceSpec.Old.Union(oldDependencies(groupFields)), out.DataFields.Union(groupFields.Under("data"))
+	sourceSpec.MetadataOnly = out.DataFields.Union(compiled.data).IsWithin(source.MetadataFields()...)
 	sourceSpec.OnChange, problems = parsePaths(spec.OnChange)
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
