@@ -27,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
@@ -138,7 +139,7 @@ func (p Parser) parse(name, source string, check bool) (*Template, diag.List) {
 	if err != nil {
 		return nil, t.causes(file, err)
 	}
-	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
+	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)), t.parameterSyntax)
 	t.viewProperties = viewProperties(abstract)
 	expr.TakeExecutedProperties(file)
 	if !expr.HasResult(file) && !abstract.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).Exists() {
@@ -189,6 +190,18 @@ func (t *Template) parseForStages() (*ast.File, error) {
 		}
 		return file, err
 	})
+}
+
+// parameterSyntax returns a new syntax tree of the schema of the properties.
+func (t *Template) parameterSyntax() (ast.Expr, error) {
+	file, err := t.parse()
+	if err != nil {
+		return nil, err
+	}
+	if x := fieldValue(file.Decls, expr.ParameterSchema); x != nil {
+		return x, nil
+	}
+	return nil, &closure.UnsupportedError{What: "a parameter with several declarations"}
 }
 
 func (t *Template) parseSource() (*ast.File, error) {
