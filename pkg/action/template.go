@@ -183,13 +183,21 @@ func (t *Template) parse() (*ast.File, error) {
 
 // parseForStages is parse without the executions of properties, which are executed before.
 func (t *Template) parseForStages() (*ast.File, error) {
-	return t.trees.stages.get(func() (*ast.File, error) {
-		file, err := t.parse()
-		if err == nil {
-			expr.TakeExecutedProperties(file)
-		}
-		return file, err
-	})
+	return t.trees.stages.get(t.parseWithoutExecutions)
+}
+
+// copyStage is parseForStages with the declarations of a stage that are not in dropped.
+func (t *Template) copyStage(s expr.Stage, dropped expr.NameSet) (out *ast.File, err error) {
+	err = t.trees.stages.read(t.parseWithoutExecutions, func(file *ast.File) { out = s.Copy(file, dropped) })
+	return out, err
+}
+
+func (t *Template) parseWithoutExecutions() (*ast.File, error) {
+	file, err := t.parse()
+	if err == nil {
+		expr.TakeExecutedProperties(file)
+	}
+	return file, err
 }
 
 // parameterSyntax returns a new syntax tree of the schema of the properties.
