@@ -23,6 +23,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -60,6 +61,8 @@ type configuration struct {
 	// Schemas have the types of Kubernetes objects.
 	Schemas []config.Files
 	Checks  trigger.Checks
+	// accepted is set once check has had no problems.
+	accepted bool
 }
 
 // compiledConfiguration is what a configuration compiles to.
@@ -137,6 +140,7 @@ func (cfg *configuration) readActions(dir string) {
 // compileValid compiles the triggers of a configuration that check has accepted. Problems are an
 // InvalidError.
 func (cfg configuration) compileValid(c clients) (compiledConfiguration, error) {
+	cfg.accepted = true
 	compiled, err := cfg.compile(c, func(string) string { return "" })
 	if err == nil && len(compiled.diagnostics) > 0 {
 		err = InvalidError{compiled.diagnostics}
@@ -189,7 +193,10 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	}
 	maps.Copy(templates, own)
 	compiler := c.compiler(templates)
-	compiler.Checks = cfg.Checks
+	compiler.Checks, compiler.Accepted = cfg.Checks, cfg.accepted
+	if cfg.accepted { // begin does nothing
+		compiler.Concurrency = runtime.GOMAXPROCS(0)
+	}
 	if compiler.Schemas, more = cfg.readSchemas(begin); len(more) > 0 {
 		out.diagnostics = append(out.diagnostics, more...)
 	}
