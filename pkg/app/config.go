@@ -61,6 +61,9 @@ type configuration struct {
 	// Schemas have the types of Kubernetes objects.
 	Schemas []config.Files
 	Checks  trigger.Checks
+	// Shards is the number of parts of the triggers that children check at once, and Shard the
+	// index of the one to compile. Without Shards, all triggers are compiled.
+	Shard, Shards int
 	// accepted is set once check has had no problems.
 	accepted bool
 }
@@ -200,12 +203,17 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	if compiler.Schemas, more = cfg.readSchemas(begin); len(more) > 0 {
 		out.diagnostics = append(out.diagnostics, more...)
 	}
-	names := map[event.TriggerRef]diag.FileDiagnostic{}
+	names, first, total := map[event.TriggerRef]diag.FileDiagnostic{}, 0, 0
+	for _, s := range documents.Services {
+		total += len(s.Spec.Triggers)
+	}
 	for n, s := range documents.Services {
 		reject := func(i int, name, part string) string {
 			switch {
 			case part == "" && s.Invalid(i):
 				return "invalid"
+			case part == "" && !cfg.inShard(first+i, total):
+				return "another child checks it"
 			case part == "":
 				return ""
 			}
@@ -220,21 +228,30 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 				continue
 			}
 			position := s.Locate(diag.List{{Path: fmt.Sprintf("spec.triggers[%d]", i)}})[0]
-			if first, exists := names[t.TriggerRef]; exists {
-				t.Problems.Add(fmt.Sprintf("spec.triggers[%d].name", i), "%q is already used by the trigger at %s:%d", t.Name, first.File, first.Line)
+			if other, exists := names[t.TriggerRef]; exists {
+				t.Problems.Add(fmt.Sprintf("spec.triggers[%d].name", i), "%q is already used by the trigger at %s:%d", t.Name, other.File, other.Line)
 			} else {
 				names[t.TriggerRef] = position
+			}
+			if !cfg.inShard(first+i, total) {
+				continue
 			}
 			out.diagnostics = append(out.diagnostics, s.Locate(t.Problems.Causes())...)
 			out.warnings = append(out.warnings, s.Locate(t.Warnings)...)
 			out.byCUE = append(out.byCUE, s.Locate(t.ByCUE)...)
 			out.rules = append(out.rules, rule{Compiled: t, spec: s.Spec.Triggers[i], service: &s.TriggerService, place: position})
 		}
+		first += len(s.Spec.Triggers)
 	}
 	out.diagnostics.Sort()
 	out.warnings.Sort()
 	out.byCUE.Sort()
 	return out, nil
+}
+
+// inShard reports whether the trigger at an index, of all in the configuration, is one to compile.
+func (cfg configuration) inShard(index, all int) bool {
+	return cfg.Shards < 2 || index*cfg.Shards/all == cfg.Shard
 }
 
 // readSchemas returns the schemas, and the problems of their files.
