@@ -86,7 +86,8 @@ func parse(text string) (*ast.File, error) {
 			body = append(body, d)
 		}
 	}
-	file.Decls = append(head, &ast.Field{Label: ast.NewIdent(definition), Value: &ast.StructLit{Elts: body}})
+	head = append(head, &ast.Field{Label: ast.NewIdent(definition), Value: &ast.StructLit{Elts: body}})
+	file.Decls = head
 	return file, nil
 }
 
