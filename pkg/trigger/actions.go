@@ -269,7 +269,7 @@ func (r resolvedAction) checkResults(check func(name string, fields []string) st
 // compile compiles r. The paths in the problems are relative to the action.
 func (c Compiler) compile(r resolvedAction, o action.Options) (*action.Action, diag.List) {
 	o.Properties, o.Computed = r.properties, r.computed
-	if r.computed != nil {
+	if r.computed != nil && !o.Accepted {
 		problems, inComputed := r.template.CheckComputed(r.properties, r.computed)
 		if list := append(problems.WithPrefix("properties"), inComputed.WithPrefix("cue")...); len(list) > 0 {
 			return nil, list
