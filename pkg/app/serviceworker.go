@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -211,6 +212,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	}
 	compiler := c.compiler(templates)
 	compiler.Checks.WarnOnly = true // it has been accepted
+	compiler.Concurrency = runtime.GOMAXPROCS(0)
 	compiled := trigger.CompileService(compiler, config.Service, config.Reject)
 	group := w.crashGroup(config)
 	if group != nil {
