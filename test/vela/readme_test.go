@@ -26,23 +26,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubevela/kube-trigger/test/program"
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
 // readme runs the commands in addon/README.md in order, and checks their results.
 func readme(t *testing.T, k env) {
+	binary, err := program.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	k.runDocument(t, shellDocument{
-		file: "addon/README.md", dir: copyFolders(t), replace: []string{"https://github.com/", k.serveReleases(t) + "/"},
+		file: "addon/README.md", dir: copyFolders(t),
+		replace: []string{"https://github.com/", k.serveReleases(t) + "/", "kube-trigger explain ", binary + " explain "},
 		checks: map[string]func(out string){
 			"vela addon registry add kube-trigger --type=helm --endpoint=https://github.com/kubevela/kube-trigger/releases/latest/download": expectOutput(t, "Successfully add"),
 			"vela addon enable kube-trigger": expectOutput(t, "Addon kube-trigger enabled successfully"),
 			"vela addon enable ./addon":      func(string) { k.waitForAddon(t) },
 			"vela addon enable kube-trigger 'defaultRole.rules[0].apiGroups={apps}' 'defaultRole.rules[0].resources={deployments}' 'defaultRole.rules[0].verbs={patch}' 'defaultRole.rules[1].resources={configmaps}' 'defaultRole.rules[1].verbs={create,patch}'": func(string) { k.checkGivenRights(t) },
-			"vela addon enable kube-trigger replicas=2 logLevel=debug":              func(string) { k.waitForAddon(t) },
-			"vela addon status kube-trigger":                                        expectOutput(t, "kube-trigger: enabled"),
-			"vela kube apply -f examples/bump-on-change/objects.yaml":               expectOutput(t, "settings", "token"),
-			"vela up -f examples/bump-on-change/application.yaml":                   func(string) { k.waitForRevision(t, "default", "shop", 1) },
-			"kubectl wait --for=condition=Ready triggerservice --all --timeout=60s": func(string) { k.waitForTriggers(t, "default", 1) },
+			"vela addon enable kube-trigger replicas=2 logLevel=debug":                  func(string) { k.waitForAddon(t) },
+			"vela addon status kube-trigger":                                            expectOutput(t, "kube-trigger: enabled"),
+			"vela kube apply -f examples/bump-on-change/objects.yaml":                   expectOutput(t, "settings", "token"),
+			"vela up -f examples/bump-on-change/application.yaml":                       func(string) { k.waitForRevision(t, "default", "shop", 1) },
+			"kubectl wait --for=condition=Ready triggerservice --all --timeout=60s":     func(string) { k.waitForTriggers(t, "default", 1) },
+			"kubectl get triggerservices":                                               func(string) { k.waitForTriggers(t, "default", 1) },
+			"kube-trigger explain shop-web-bump -n default --object configmap/settings": expectOutput(t, "Trigger config ", "update of default/settings: succeeded"),
 			"vela status shop": expectOutput(t, "Watching 2 ConfigMaps and Secrets"),
 			"vela kube apply -f examples/bump-on-change/edited.yaml": func(string) { k.waitForRevision(t, "default", "shop", 2) },
 			"vela revision list shop":                                expectOutput(t, "shop-v2"),
