@@ -80,7 +80,7 @@ func codeBlocks(t *testing.T, files ...string) []codeBlock {
 func documents(t *testing.T) []string {
 	t.Helper()
 	files := []string{"README.md"}
-	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
+	for _, pattern := range []string{"docs/*.md", "examples/README.md", "examples/*/README.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
