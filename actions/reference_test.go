@@ -126,13 +126,13 @@ func TestReference(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", name, r.Summary)
 		if len(r.Rows) > 0 {
-			b.WriteString("\n| property | type | default | |\n| --- | --- | --- | --- |\n" + strings.Join(r.Rows, ""))
+			b.WriteString("\n| property | type | default | description |\n| --- | --- | --- | --- |\n" + strings.Join(r.Rows, ""))
 		}
 		if len(r.Results) > 0 {
-			b.WriteString("\nResult:\n\n| field | |\n| --- | --- |\n" + strings.Join(r.Results, ""))
+			b.WriteString("\nResult:\n\n| field | description |\n| --- | --- |\n" + strings.Join(r.Results, ""))
 		}
 		if len(r.Rights) > 0 {
-			b.WriteString("\nRights:\n\n| verbs | |\n| --- | --- |\n" + strings.Join(r.Rights, ""))
+			b.WriteString("\nRights:\n\n| verbs | objects |\n| --- | --- |\n" + strings.Join(r.Rights, ""))
 		}
 		fmt.Fprintf(&b, "\n```yaml\naction:\n  type: %s\n", name)
 		if properties := found[name].Action.Properties; len(properties) > 0 {

@@ -42,7 +42,7 @@ func TestRunFlags(t *testing.T) {
 	args := strings.Fields(`-c dir --actions-dir actions --kubeconfig kube.yaml --context hub
 		--log-level debug --log-format json --store store.db --trigger-service team-a/notify --worker-namespace team-a --adopt-store --from now
 		--workers 8 --queue-size 9 --queue-bytes 32Mi --timeout 1m --max-retry 0 --retry-delay 3 --shutdown-grace 1.5 --fail-fast
-		--allow-address 127.0.0.1,10.0.0.0/8 --deny-address 10.1.0.0/16 --deny-private --kube-api-qps 50 --journal dir --journal-size 64Mi --cluster-access secret --controller-key key --state-dir state --pod-name worker-0 --lease-duration 3
+		--allow-address 127.0.0.1,10.0.0.0/8 --deny-address 10.1.0.0/16 --deny-private --kube-api-qps 50 --kube-api-burst 60 --journal dir --journal-size 64Mi --cluster-access secret --controller-key key --state-dir state --pod-name worker-0 --lease-duration 3
 		--metrics-addr :8080 --metrics-auth --webhook-addr :8091`)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestRunFlags(t *testing.T) {
 		Workers: 8, QueueSize: 9, QueueBytes: 32 << 20, Timeout: time.Minute, MaxRetry: 0, RetryDelay: 3 * time.Second,
 		ShutdownGrace: 1500 * time.Millisecond, FailFast: true,
 		From: app.FromNow, AdoptStore: true, ControllerKey: "key", StateDir: "state", PodName: "worker-0", LeaseDuration: 3 * time.Second,
-		AllowAddresses: []string{"127.0.0.1", "10.0.0.0/8"}, DenyAddresses: []string{"10.1.0.0/16"}, DenyPrivate: true, KubeAPIQPS: 50, ClusterAccess: "secret",
+		AllowAddresses: []string{"127.0.0.1", "10.0.0.0/8"}, DenyAddresses: []string{"10.1.0.0/16"}, DenyPrivate: true, KubeAPIQPS: 50, KubeAPIBurst: 60, ClusterAccess: "secret",
 		MetricsAddr: ":8080", MetricsAuth: true, WebhookAddr: ":8091",
 	}
 	if !reflect.DeepEqual(o, want) {

@@ -77,6 +77,7 @@ func engineFlags(f *pflag.FlagSet, o *app.RunOptions) {
 	f.StringSliceVar(&o.AllowAddresses, "allow-address", nil, "addresses and prefixes that actions may connect to although they are this machine's, link-local, or a cloud's metadata service, or --deny-private is set")
 	f.StringSliceVar(&o.DenyAddresses, "deny-address", nil, "addresses and prefixes that actions may not connect to, also if --allow-address lists them")
 	f.BoolVar(&o.DenyPrivate, "deny-private", o.DenyPrivate, "do not let actions connect to private networks (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7), except what --allow-address lists")
-	f.Float32Var(&o.KubeAPIQPS, "kube-api-qps", o.KubeAPIQPS, "how many requests to the API server the triggers of one TriggerService may send per second, with bursts of twice as many; 0 for no limit")
+	f.Float32Var(&o.KubeAPIQPS, "kube-api-qps", o.KubeAPIQPS, "how many requests to the API server the triggers of one TriggerService, or of the configuration, may send per second; 0 for no limit")
+	f.IntVar(&o.KubeAPIBurst, "kube-api-burst", o.KubeAPIBurst, "how many of these requests may be sent at once; 0 for twice --kube-api-qps")
 	f.StringVar(&o.ClusterAccess, "cluster-access", o.ClusterAccess, "how joined clusters are reached: gateway, through the API of cluster-gateway; secret, with the Secrets that join them; auto, gateway if it is installed, else secret; none, not at all")
 }

@@ -61,16 +61,15 @@ type Options struct {
 	Objectless string
 	// CrashTracker records the evaluations. Optional.
 	CrashTracker CrashTracker
+	// Accepted is set if Compile has had no problems with equal options, in this process or in
+	// another one: what only finds problems is left out.
+	Accepted bool
 }
 
 // Compile returns the action of the template with o.Properties. The paths in the
 // diagnostics are relative to the properties. CheckComputed checks o.Computed.
 func (t *Template) Compile(o Options) (*Action, diag.List) {
-	list := append(t.messages.Check(o.Properties), t.checkViews(o.Properties)...)
-	if o.Computed == nil {
-		list = append(t.parameter.Check(o.Properties), list...)
-	}
-	if len(list) > 0 {
+	if list := t.checkProperties(o); len(list) > 0 {
 		return nil, list
 	}
 	if o.EvaluateResult && t.withResult != nil {
@@ -91,6 +90,9 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 	if err := r.compileStages(trees); err != nil {
 		return nil, diagnostics(err)
 	}
+	if o.Accepted && len(r.byCUE) == 0 {
+		return r, nil
+	}
 	c, err := r.compile(trees)
 	if err != nil {
 		return nil, diagnostics(err)
@@ -104,6 +106,18 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 		r.pool <- c
 	}
 	return r, nil
+}
+
+// checkProperties returns what is wrong with the properties alone.
+func (t *Template) checkProperties(o Options) diag.List {
+	if o.Accepted {
+		return nil
+	}
+	list := append(t.messages.Check(o.Properties), t.checkViews(o.Properties)...)
+	if o.Computed == nil {
+		list = append(t.parameter.Check(o.Properties), list...)
+	}
+	return list
 }
 
 // Action handles events. It is safe for concurrent use. CUE values are not: each run that
@@ -193,6 +207,21 @@ func (r *Action) ContextFields() expr.FieldSet {
 		}
 	}
 	return fields
+}
+
+// DataFields returns the fields of `context.data` that the action depends on.
+func (r *Action) DataFields() expr.FieldSet {
+	fields := r.template.context
+	if r.options.Computed != nil {
+		fields = fields.Union(r.options.Computed.Context)
+	}
+	if r.parameter == "" && !r.template.messages.Empty() {
+		return expr.All() // their texts are only known for each event
+	}
+	for _, m := range r.messages {
+		fields = fields.Union(m.Fields())
+	}
+	return fields.Under("data")
 }
 
 // trees returns the syntax trees of the template's stages with the parameter.

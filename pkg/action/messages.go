@@ -21,7 +21,6 @@ import (
 	"strings"
 	"sync"
 
-	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
@@ -62,9 +61,9 @@ func (m message) render(context map[string]any) (gotemplate.Output, error) {
 	return out, err
 }
 
-// prepareMessages parses the message templates in the parameter, and replaces them in its
+// prepareMessages parses the message templates in the parameter, given as JSON, and replaces them in its
 // CUE by references to their outputs. A text without actions is replaced by its output.
-func (r *Action) prepareMessages(parameter cue.Value) error {
+func (r *Action) prepareMessages(parameter []byte) error {
 	values, err := decodeParameter(parameter)
 	if err != nil {
 		return err

@@ -17,11 +17,11 @@ limitations under the License.
 package action
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -42,6 +42,12 @@ func (r *Action) evaluateParameter() error {
 		}
 	}
 	r.properties = properties
+	if r.options.Computed == nil {
+		if text, ok := r.template.parameter.Complete(r.options.Properties); ok {
+			r.parameter = escapeByteOrderMarks(text)
+			return r.prepareMessages([]byte(text))
+		}
+	}
 	value, err := r.buildParameter(cuecontext.New())
 	if err != nil || r.options.Computed != nil {
 		return err
@@ -50,8 +56,15 @@ func (r *Action) evaluateParameter() error {
 	if r.parameter = expr.ConcreteSyntax(parameter); r.parameter == "" {
 		return nil
 	}
-	return r.prepareMessages(parameter)
+	text, err := parameter.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	return r.prepareMessages(text)
 }
+
+// escapeByteOrderMarks returns JSON that CUE can parse: it refuses byte order marks.
+func escapeByteOrderMarks(text string) string { return strings.ReplaceAll(text, "\ufeff", `\ufeff`) }
 
 // buildParameter compiles the schema of the parameter with the user's properties.
 func (r *Action) buildParameter(ctx *cue.Context) (cue.Value, error) {
@@ -59,18 +72,13 @@ func (r *Action) buildParameter(ctx *cue.Context) (cue.Value, error) {
 	if err != nil {
 		return value, err
 	}
-	// Compiled from JSON, so that integers stay integers. CUE refuses byte order marks.
-	text := bytes.ReplaceAll(r.properties, []byte("\ufeff"), []byte(`\ufeff`))
-	properties := ctx.CompileBytes(text, cue.Filename("properties"))
+	// Compiled from JSON, so that integers stay integers.
+	properties := ctx.CompileString(escapeByteOrderMarks(string(r.properties)), cue.Filename("properties"))
 	value = value.FillPath(cue.ParsePath("parameter"), properties)
 	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }
 
-func decodeParameter(parameter cue.Value) (map[string]any, error) {
-	text, err := parameter.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
+func decodeParameter(text []byte) (map[string]any, error) {
 	values, err := number.UnmarshalObject(text)
 	if err != nil {
 		return nil, errors.New("parameter must be a struct")
@@ -90,19 +98,14 @@ func (r *Action) newParameterProgram() (*parameterProgram, error) {
 	if r.options.Computed == nil {
 		return nil, &closure.UnsupportedError{What: "a default that depends on the event"}
 	}
-	file, err := r.template.parse()
-	if err != nil {
-		return nil, err
-	}
-	schema := fieldValue(file.Decls, expr.ParameterSchema)
-	if schema == nil {
-		return nil, &closure.UnsupportedError{What: "a parameter with several declarations"}
-	}
-	var out parameterProgram
+	var (
+		out parameterProgram
+		err error
+	)
 	if out.computed, err = r.options.Computed.Compile(); err != nil {
 		return nil, err
 	}
-	if out.schema, err = closure.CompileSchema(schema); err != nil {
+	if out.schema, err = r.template.parameter.Compiled(); err != nil {
 		return nil, err
 	}
 	return &out, nil
@@ -184,7 +187,11 @@ func (r *resolution) completeParameter(b *borrowed) error {
 		filled["parameter"] = computed
 	}
 	value := c.parameter.Unify(expr.Encode(c.parameter.Context(), filled, r.runner.template.embedded))
-	values, err := decodeParameter(value.LookupPath(cue.ParsePath("parameter")))
+	text, err := value.LookupPath(cue.ParsePath("parameter")).MarshalJSON()
+	var values map[string]any
+	if err == nil {
+		values, err = decodeParameter(text)
+	}
 	if err != nil && r.runner.options.Computed == nil {
 		// The template may not need what is missing.
 		r.outputErr = r.evaluationError(err)

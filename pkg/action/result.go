@@ -23,6 +23,7 @@ import (
 	"sync"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -102,12 +103,9 @@ func (t *Template) MissingInResult(path []string) string { return t.resultFields
 
 // CheckData returns the references of the template to fields of the data that no event of
 // a form has. Their positions are in the template.
-func (t *Template) CheckData(form event.Form) expr.Findings {
-	file, err := t.parse()
-	if err != nil {
-		return nil // Parse reports it
-	}
-	return expr.CheckTemplate(file, form)
+func (t *Template) CheckData(form event.Form) (list expr.Findings) {
+	_ = t.trees.whole.read(t.parseSource, func(file *ast.File) { list = expr.CheckTemplate(file, form) }) // Parse reports errors
+	return list
 }
 
 // UnknownResults calls validate with the name of each result that the template, or a

@@ -36,16 +36,23 @@ type syntaxCache struct {
 type templateTrees struct{ whole, stages syntaxCache }
 
 // get returns a new copy of the tree that parse returns.
-func (c *syntaxCache) get(parse func() (*ast.File, error)) (*ast.File, error) {
+func (c *syntaxCache) get(parse func() (*ast.File, error)) (out *ast.File, err error) {
+	err = c.read(parse, func(file *ast.File) { out = expr.Copy(file) })
+	return out, err
+}
+
+// read calls f with the tree that parse returns, which f neither changes nor keeps.
+func (c *syntaxCache) read(parse func() (*ast.File, error), f func(*ast.File)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	file := c.tree.Value()
 	if file == nil {
 		var err error
 		if file, err = parse(); err != nil {
-			return nil, err
+			return err
 		}
 		c.tree = weak.Make(file)
 	}
-	return expr.Copy(file), nil
+	f(file)
+	return nil
 }

@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"fmt"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -27,7 +28,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/workflowstep"
 )
 
@@ -90,7 +93,20 @@ func (p Parser) ParseValid(name, source string) (*Template, diag.List) {
 	return p.parse(name, source, false)
 }
 
-func (p Parser) parse(name, source string, check bool) (*Template, diag.List) {
+// parse returns a problem where CUE panics, such as for "a=0:a".
+func (p Parser) parse(name, source string, check bool) (t *Template, list diag.List) {
+	var panicked error
+	func() {
+		defer panicerr.Recover(&panicked)
+		t, list = p.parseSource(name, source, check)
+	}()
+	if panicked != nil {
+		return nil, diag.List{{Message: fmt.Sprintf("CUE cannot compile the template, and does not say where (%v); check the fields with an alias, such as x in `x=name: value`", panicked)}}
+	}
+	return t, list
+}
+
+func (p Parser) parseSource(name, source string, check bool) (*Template, diag.List) {
 	source, problems := unwrapDefinition(name, source)
 	if len(problems) > 0 {
 		return nil, problems
@@ -138,7 +154,7 @@ func (p Parser) parse(name, source string, check bool) (*Template, diag.List) {
 	if err != nil {
 		return nil, t.causes(file, err)
 	}
-	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
+	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)), t.parameterSyntax)
 	t.viewProperties = viewProperties(abstract)
 	expr.TakeExecutedProperties(file)
 	if !expr.HasResult(file) && !abstract.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).Exists() {
@@ -182,13 +198,33 @@ func (t *Template) parse() (*ast.File, error) {
 
 // parseForStages is parse without the executions of properties, which are executed before.
 func (t *Template) parseForStages() (*ast.File, error) {
-	return t.trees.stages.get(func() (*ast.File, error) {
-		file, err := t.parse()
-		if err == nil {
-			expr.TakeExecutedProperties(file)
-		}
-		return file, err
-	})
+	return t.trees.stages.get(t.parseWithoutExecutions)
+}
+
+// copyStage is parseForStages with the declarations of a stage that are not in dropped.
+func (t *Template) copyStage(s expr.Stage, dropped expr.NameSet) (out *ast.File, err error) {
+	err = t.trees.stages.read(t.parseWithoutExecutions, func(file *ast.File) { out = s.Copy(file, dropped) })
+	return out, err
+}
+
+func (t *Template) parseWithoutExecutions() (*ast.File, error) {
+	file, err := t.parse()
+	if err == nil {
+		expr.TakeExecutedProperties(file)
+	}
+	return file, err
+}
+
+// parameterSyntax returns a new syntax tree of the schema of the properties.
+func (t *Template) parameterSyntax() (ast.Expr, error) {
+	file, err := t.parse()
+	if err != nil {
+		return nil, err
+	}
+	if x := fieldValue(file.Decls, expr.ParameterSchema); x != nil {
+		return x, nil
+	}
+	return nil, &closure.UnsupportedError{What: "a parameter with several declarations"}
 }
 
 func (t *Template) parseSource() (*ast.File, error) {

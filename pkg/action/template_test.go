@@ -378,6 +378,7 @@ func TestParse_Diagnostics(t *testing.T) {
 		{"refused without a package", `a: {#do: "var", #provider: "builtin", $params: {}}`, `1:4: builtin.var: an action has no variables; `},
 		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `2:26: kube.#Get.$params has no "resourc"; did you mean "resource"?`},
 		{"reference", "a: b.c", `1:4: unknown name "b"; a text needs double quotes: "b"`},
+		{"panic of CUE", "a=0:a", "CUE cannot compile the template, and does not say where"},
 		{"contradiction", "a: 1 & 2", `a: conflicting values 2 and 1`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

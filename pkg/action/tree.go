@@ -69,10 +69,6 @@ func (t *Template) syntax(f buildOptions) (tree, error) {
 // stageSyntax returns the declarations of the stage f.stage, and the inputs of the stage.
 func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	in := inputs{context: t.context}
-	file, err := t.parseForStages()
-	if err != nil {
-		return nil, in, err
-	}
 	source := "#context: " + f.context + "\ncontext: #context"
 	if f.context == "" {
 		source = "context: _"
@@ -91,7 +87,10 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 		dropped[expr.ParameterSchema] = true
 	}
 	source += "\n" + expr.AbsentField + ": bool"
-	f.stage.Prune(file, dropped)
+	file, err := t.copyStage(f.stage, dropped)
+	if err != nil {
+		return nil, in, err
+	}
 	frame, err := parser.ParseFile("frame.cue", source)
 	if err != nil {
 		return nil, in, err

@@ -21,6 +21,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/config"
@@ -109,9 +112,6 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 			Validation:  Validation{Triggers: len(compiled.rules), Definitions: compiled.actions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others, Reports: compiled.reports()},
 			Diagnostics: compiled.diagnostics,
 		}
-		if cfg.Cycles {
-			result.addCycles()
-		}
 		result.Rights = triggerRights(result.Flows)
 		return result, err
 	})
@@ -124,17 +124,73 @@ type checkResult struct {
 	Flows       []TriggerFlow
 }
 
+// minShardBytes is the size of a configuration whose triggers several children check: with fewer
+// triggers, it takes more time to start another one.
+const minShardBytes = 6 << 10
+
+// shards returns how many children check the triggers at once.
+func (cfg configuration) shards() int {
+	size := 0
+	for _, f := range cfg.Config.List {
+		size += len(f.Data)
+	}
+	if size < minShardBytes {
+		return 1
+	}
+	return min(2, runtime.GOMAXPROCS(0)) // each needs the memory of a child
+}
+
 // check returns the number of triggers and the warnings, or all problems as an
-// InvalidError. CUE can exhaust memory or run forever, so it is evaluated in a limited
-// child process first.
-func (cfg configuration) check(ctx context.Context) (result checkResult, err error) {
-	if err := inChild(ctx, CheckConfigCommand, cfg, &result); err != nil {
-		return result, err
+// InvalidError. CUE can exhaust memory or run forever, so it is evaluated in limited
+// child processes first.
+func (cfg configuration) check(ctx context.Context) (checkResult, error) {
+	return cfg.checkIn(ctx, cfg.shards())
+}
+
+// checkIn is check with a number of children.
+func (cfg configuration) checkIn(ctx context.Context, shards int) (checkResult, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	results, children := make([]checkResult, shards), sync.WaitGroup{}
+	for i := range results {
+		shard := cfg
+		shard.Shard, shard.Shards = i, shards
+		children.Go(func() {
+			if err := inChild(ctx, CheckConfigCommand, shard, &results[i]); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	children.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return checkResult{}, err
+	}
+	result := results[0]
+	for _, r := range results[1:] {
+		result.add(r)
+	}
+	if cfg.Cycles {
+		result.addCycles()
 	}
 	if len(result.Diagnostics) > 0 {
 		return result, InvalidError{result.Diagnostics}
 	}
 	return result, nil
+}
+
+// add adds the result for the triggers that follow those of r. What is told of all files is in both.
+func (r *checkResult) add(next checkResult) {
+	r.Triggers += next.Triggers
+	r.Warnings, r.ByCUE = append(r.Warnings, next.Warnings...), append(r.ByCUE, next.ByCUE...)
+	r.Reports, r.Rights, r.Flows = append(r.Reports, next.Reports...), append(r.Rights, next.Rights...), append(r.Flows, next.Flows...)
+	for _, d := range next.Diagnostics {
+		if !slices.Contains(r.Diagnostics, d) {
+			r.Diagnostics = append(r.Diagnostics, d)
+		}
+	}
+	r.Diagnostics.Sort()
+	r.Warnings.Sort()
+	r.ByCUE.Sort()
 }
 
 // inChild has a limited child process, which runs a hidden subcommand of the program, handle a

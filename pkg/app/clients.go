@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -72,11 +73,12 @@ type clients struct {
 }
 
 // newClients returns clients with the rights of the process, in the namespace of the
-// kubeconfig, and their configuration.
-func (o RunOptions) newClients() (c clients, cfg *rest.Config, err error) {
+// kubeconfig, and their configuration. limiter limits their requests; nil for no limit.
+func (o RunOptions) newClients(limiter flowcontrol.RateLimiter) (c clients, cfg *rest.Config, err error) {
 	if cfg, c.namespace, err = o.restConfig(); err != nil {
 		return c, nil, err
 	}
+	cfg.RateLimiter = limiter
 	if c.egress, err = o.newEgressClient(); err != nil {
 		return c, nil, err
 	}
@@ -84,6 +86,18 @@ func (o RunOptions) newClients() (c clients, cfg *rest.Config, err error) {
 		return c, nil, err
 	}
 	return c, cfg, c.connect(cfg)
+}
+
+// newLimiter returns what limits the requests of triggers to the API server; nil for no limit.
+func (o RunOptions) newLimiter() flowcontrol.RateLimiter {
+	if o.KubeAPIQPS == 0 {
+		return nil
+	}
+	burst := o.KubeAPIBurst
+	if burst == 0 {
+		burst = max(1, int(2*o.KubeAPIQPS))
+	}
+	return flowcontrol.NewTokenBucketRateLimiter(o.KubeAPIQPS, burst)
 }
 
 // newEgressClient returns the client of actions for everything but the API server.

@@ -23,6 +23,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -60,6 +61,11 @@ type configuration struct {
 	// Schemas have the types of Kubernetes objects.
 	Schemas []config.Files
 	Checks  trigger.Checks
+	// Shards is the number of parts of the triggers that children check at once, and Shard the
+	// index of the one to compile. Without Shards, all triggers are compiled.
+	Shard, Shards int
+	// accepted is set once check has had no problems.
+	accepted bool
 }
 
 // compiledConfiguration is what a configuration compiles to.
@@ -137,6 +143,7 @@ func (cfg *configuration) readActions(dir string) {
 // compileValid compiles the triggers of a configuration that check has accepted. Problems are an
 // InvalidError.
 func (cfg configuration) compileValid(c clients) (compiledConfiguration, error) {
+	cfg.accepted = true
 	compiled, err := cfg.compile(c, func(string) string { return "" })
 	if err == nil && len(compiled.diagnostics) > 0 {
 		err = InvalidError{compiled.diagnostics}
@@ -189,16 +196,24 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	}
 	maps.Copy(templates, own)
 	compiler := c.compiler(templates)
-	compiler.Checks = cfg.Checks
+	compiler.Checks, compiler.Accepted = cfg.Checks, cfg.accepted
+	if cfg.accepted { // begin does nothing
+		compiler.Concurrency = runtime.GOMAXPROCS(0)
+	}
 	if compiler.Schemas, more = cfg.readSchemas(begin); len(more) > 0 {
 		out.diagnostics = append(out.diagnostics, more...)
 	}
-	names := map[event.TriggerRef]diag.FileDiagnostic{}
+	names, first, total := map[event.TriggerRef]diag.FileDiagnostic{}, 0, 0
+	for _, s := range documents.Services {
+		total += len(s.Spec.Triggers)
+	}
 	for n, s := range documents.Services {
 		reject := func(i int, name, part string) string {
 			switch {
 			case part == "" && s.Invalid(i):
 				return "invalid"
+			case part == "" && !cfg.inShard(first+i, total):
+				return "another child checks it"
 			case part == "":
 				return ""
 			}
@@ -213,21 +228,30 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 				continue
 			}
 			position := s.Locate(diag.List{{Path: fmt.Sprintf("spec.triggers[%d]", i)}})[0]
-			if first, exists := names[t.TriggerRef]; exists {
-				t.Problems.Add(fmt.Sprintf("spec.triggers[%d].name", i), "%q is already used by the trigger at %s:%d", t.Name, first.File, first.Line)
+			if other, exists := names[t.TriggerRef]; exists {
+				t.Problems.Add(fmt.Sprintf("spec.triggers[%d].name", i), "%q is already used by the trigger at %s:%d", t.Name, other.File, other.Line)
 			} else {
 				names[t.TriggerRef] = position
+			}
+			if !cfg.inShard(first+i, total) {
+				continue
 			}
 			out.diagnostics = append(out.diagnostics, s.Locate(t.Problems.Causes())...)
 			out.warnings = append(out.warnings, s.Locate(t.Warnings)...)
 			out.byCUE = append(out.byCUE, s.Locate(t.ByCUE)...)
 			out.rules = append(out.rules, rule{Compiled: t, spec: s.Spec.Triggers[i], service: &s.TriggerService, place: position})
 		}
+		first += len(s.Spec.Triggers)
 	}
 	out.diagnostics.Sort()
 	out.warnings.Sort()
 	out.byCUE.Sort()
 	return out, nil
+}
+
+// inShard reports whether the trigger at an index, of all in the configuration, is one to compile.
+func (cfg configuration) inShard(index, all int) bool {
+	return cfg.Shards < 2 || index*cfg.Shards/all == cfg.Shard
 }
 
 // readSchemas returns the schemas, and the problems of their files.

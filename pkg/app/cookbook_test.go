@@ -19,7 +19,6 @@ package app
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +27,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/test/markdown"
 )
 
 // recipe is a row of docs/cookbook.md.
@@ -36,20 +37,9 @@ type recipe struct{ when, filter, onChange string }
 // recipes returns the rows of docs/cookbook.md that have a filter.
 func recipes(t *testing.T) []recipe {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/cookbook.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []recipe
-	for _, line := range strings.Split(string(text), "\n") {
-		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, `\|`, "\x00"), "| "), " | ")
-		if len(cells) != 3 || strings.HasPrefix(line, "| ---") || cells[0] == "when" {
-			continue
-		}
-		for i := range cells {
-			cells[i] = strings.ReplaceAll(cells[i], "\x00", "|")
-		}
-		all = append(all, recipe{cells[0], strings.Trim(cells[1], "`"), strings.Trim(cells[2], "`")})
+	for _, row := range markdown.Tables(t, "../../docs/cookbook.md")["when | filter | `onChange`"] {
+		all = append(all, recipe{row[0], row[1], row[2]})
 	}
 	return all
 }
@@ -174,14 +164,14 @@ func (e env) writeStatus(t *testing.T) func(*unstructured.Unstructured) (*unstru
 // cookbookSteps are the steps of testdata/applications.txtar at which each filter matches.
 func cookbookSteps() map[string][]string {
 	return map[string][]string{
-		"it is up": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers", "pipeline: is approved"},
-		"it is up after a deployment, and not after trouble": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
+		"it is running": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers", "pipeline: is approved"},
+		"it is running after a deployment, and not after a problem": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
 		"it is unhealthy":                                  {"shop: becomes unhealthy"},
 		"it has recovered":                                 {"shop: recovers"},
-		"it is in trouble of any kind":                     {"shop: becomes unhealthy", "pipeline: the smoke test fails", "pipeline: is terminated"},
-		"an Application of team a is up":                   {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers"},
+		"it has a problem of any kind":                     {"shop: becomes unhealthy", "pipeline: the smoke test fails", "pipeline: is terminated"},
+		"an Application of team a is running":              {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers"},
 		"it is being deleted":                              {"shop: is deleted"},
-		"a run ended, however it did":                      {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
+		"a run ended, with any result":                     {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
 		"a run succeeded":                                  {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
 		"a run failed":                                     {"pipeline: the smoke test fails"},
 		"a run was terminated":                             {"pipeline: is terminated"},
@@ -189,18 +179,18 @@ func cookbookSteps() map[string][]string {
 		"it waits for an approval":                         {"pipeline: waits for an approval", "pipeline: waits again"},
 		"it was approved":                                  {"pipeline: is approved"},
 		"the step `smoke-test` failed":                     {"pipeline: the smoke test fails"},
-		"a step failed for a reason":                       {"pipeline: the smoke test fails"},
+		"a step failed with a message that matches":        {"pipeline: the smoke test fails"},
 		"the step `deploy` succeeded":                      {"pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
 		"the component `web` is unhealthy":                 {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
 		"the component `web` is healthy again":             {"shop: web recovers", "shop: recovers"},
-		"any component is unhealthy, and none was":         {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
-		"at least half of them are unhealthy":              {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
-		"a run ended, and all of them are healthy":         {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
+		"any component is unhealthy, and none was before":  {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
+		"at least half of the components are unhealthy":    {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
+		"a run ended, and all components are healthy":      {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
 		"there is a new revision":                          {"shop: deploy v1", "shop: deploy v2", "shop: web becomes unhealthy", "pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
 		"there is a new revision, and it is not the first": {"shop: deploy v2", "shop: web becomes unhealthy", "pipeline: the smoke test fails", "pipeline: waits again"},
 		"the latest revision is deployed":                  {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
-		"it is deployed for the first time":                {"shop: deploy v1", "pipeline: is approved"},
-		"its `app.oam.dev/publishVersion` is another one":  {"pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
+		"the first revision is deployed":                   {"shop: deploy v1", "pipeline: is approved"},
+		"its `app.oam.dev/publishVersion` changed":         {"pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
 		"the component `web` gets another image":           {"shop: deploy v2", "shop: web becomes unhealthy"},
 	}
 }

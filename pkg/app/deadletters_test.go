@@ -19,9 +19,12 @@ package app
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -94,7 +97,8 @@ func TestDeadLetters(t *testing.T) {
 	}
 	d := openDeadLetters(t, so)
 	full, err := d.Get(t.Context(), web.ID)
-	if data, _ := full.Event.Data["data"].(map[string]any); err != nil || data["v"] != "1" {
+	metadata, _ := full.Event.Data["metadata"].(map[string]any)
+	if err != nil || full.Omitted != store.OmittedUnneeded || full.Event.Data["data"] != nil || full.Event.Data["kind"] != "ConfigMap" || metadata["name"] != "web" {
 		t.Errorf("got %+v, %v", full, err)
 	}
 	if _, err := d.Get(t.Context(), strings.Repeat("0", 32)); !errors.Is(err, store.ErrNotFound) {
@@ -102,8 +106,11 @@ func TestDeadLetters(t *testing.T) {
 	}
 	closeDeadLetters(t, d)
 
-	// While the process runs: one replay succeeds, one fails.
+	// While the process runs: one replay succeeds, since its data suffices, one fails.
 	e.createApplication(t, "web")
+	if err := e.configMaps.Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	requestReplay(t, so, web.ID, api.ID)
 	p.waitForLog(t, "Action succeeded")
 	eventually(t, "the end of the replay", func() bool {
@@ -115,8 +122,11 @@ func TestDeadLetters(t *testing.T) {
 	}
 	p.stop(t)
 
-	// While no process runs: the next one replays.
+	// While no process runs: the next one replays. By now the trigger needs more than metadata.
 	e.createApplication(t, "api")
+	if err := os.WriteFile(o.Config, []byte(strings.Replace(e.triggers(), "filter: ", `filter: context.data.data.v == "1" && `, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	requestReplay(t, so, api.ID)
 	if left := listDeadLetters(t, so); len(left) != 2 || left[1].ReplayRequestedAt.IsZero() {
 		t.Errorf("dead letters %+v", left)

@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -34,18 +35,27 @@ import (
 )
 
 // completer returns the function that reads the data that a dead letter of triggers lacks.
-func (c *clients) completer(triggers []engine.Trigger) func(context.Context, store.DeadLetter) (event.Event, error) {
-	return func(ctx context.Context, l store.DeadLetter) (event.Event, error) {
-		if !l.Event.Fired() {
-			return c.refetch(ctx, l.Event)
+func (c *clients) completer(triggers []engine.Trigger) func(context.Context, store.DeadLetter) (event.Event, bool, error) {
+	return func(ctx context.Context, l store.DeadLetter) (ev event.Event, metadataOnly bool, err error) {
+		i := slices.IndexFunc(triggers, func(t engine.Trigger) bool { return t.TriggerRef == l.Trigger })
+		switch {
+		case l.Event.Fired() && i < 0:
+			return l.Event, false, engine.ErrNotRunning
+		case l.Event.Fired():
+			ev, err = c.fired(ctx, triggers[i], l.Event)
+			return ev, false, err
+		case l.Omitted == store.OmittedUnneeded && (l.Event.Type == event.Delete || i >= 0 && needsMetadataOnly(triggers[i])):
+			return l.Event, true, nil
 		}
-		for _, t := range triggers {
-			if t.TriggerRef == l.Trigger {
-				return c.fired(ctx, t, l.Event)
-			}
-		}
-		return l.Event, engine.ErrNotRunning
+		ev, err = c.refetch(ctx, l.Event)
+		return ev, false, err
 	}
+}
+
+// needsMetadataOnly reports whether a trigger needs the metadata of objects only.
+func needsMetadataOnly(t engine.Trigger) bool {
+	s, ok := t.Subscription.(source.MetadataSubscription)
+	return ok && s.MetadataOnly()
 }
 
 // fired returns the event of a trigger that is fired by hand: an update of the object that ev

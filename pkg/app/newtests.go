@@ -175,8 +175,10 @@ func change(object map[string]any) map[string]any {
 	}
 	patch["metadata"] = named
 	switch object["kind"] {
-	case "ConfigMap", "Secret":
-		patch["data"] = map[string]any{"color": "Ymx1ZQ=="}
+	case "ConfigMap":
+		patch["data"] = map[string]any{"color": "blue"}
+	case "Secret":
+		patch["data"] = map[string]any{"color": "Ymx1ZQ=="} // in base64
 	default:
 		named["annotations"] = map[string]any{"example.com/changed": "yes"}
 	}

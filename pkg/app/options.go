@@ -124,8 +124,11 @@ type RunOptions struct {
 	// DenyPrivate denies private networks that AllowAddresses does not list.
 	DenyPrivate bool
 	// KubeAPIQPS is the number of requests to the API server that the triggers of one
-	// TriggerService may send per second, with bursts of twice as many. 0 for no limit.
+	// TriggerService, or of the configuration, may send per second. 0 for no limit.
 	KubeAPIQPS float32
+	// KubeAPIBurst is the number of requests that they may send at once. 0 for twice
+	// KubeAPIQPS.
+	KubeAPIBurst int
 	// ClusterAccess is a multicluster.Access, by which joined clusters are reached.
 	ClusterAccess string
 

@@ -84,7 +84,7 @@ func Record(ctx context.Context, o RecordOptions) (recorded int, err error) {
 		}
 	}
 	run := RunOptions{StoreOptions: StoreOptions{ClusterOptions: o.ClusterOptions}, ClusterAccess: string(multicluster.Auto)}
-	c, _, err := run.newClients()
+	c, _, err := run.newClients(nil)
 	if err != nil {
 		return 0, err
 	}

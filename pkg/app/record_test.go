@@ -99,18 +99,20 @@ triggers:
     action: {type: log, properties: {message: edited}}
 `, namespace, filter)
 	}
-	for name, options := range map[string]func(config string) RecordOptions{
-		"kinds":  func(string) RecordOptions { return RecordOptions{Kinds: []string{"v1/ConfigMap"}} },
-		"config": func(config string) RecordOptions { return RecordOptions{Config: config} },
+	for name, options := range map[string]func(config, metadataOnly string) RecordOptions{
+		"kinds":                           func(string, string) RecordOptions { return RecordOptions{Kinds: []string{"v1/ConfigMap"}} },
+		"config":                          func(config, _ string) RecordOptions { return RecordOptions{Config: config} },
+		"config that needs metadata only": func(_, metadataOnly string) RecordOptions { return RecordOptions{Config: metadataOnly} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)
 			e.createConfigMap(t, "settings")
 			e.setValue(t, "settings", "0")
 			second := writeConfig(t, trigger(e.namespace, `context.data.data.v == "2"`))
-			dir := e.recordEdits(t, options(second))
+			byName := writeConfig(t, trigger(e.namespace, `context.data.metadata.name == "settings"`))
+			dir := e.recordEdits(t, options(second, byName))
 			report, err := Simulate(t.Context(), SimulateOptions{
-				Config: second, Compare: writeConfig(t, trigger(e.namespace, `context.data.metadata.name == "settings"`)), Journal: dir,
+				Config: second, Compare: byName, Journal: dir,
 			})
 			if err != nil {
 				t.Fatal(err)

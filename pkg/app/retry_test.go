@@ -29,6 +29,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -147,8 +148,26 @@ func (e env) markSeen() string {
 }
 
 // startRefuser starts a proxy of the API server that answers patches with 401 unless they
-// have the token "good". It passes on all requests with the rights of the test.
+// have the token "good".
 func (e env) startRefuser(t *testing.T) *httptest.Server {
+	t.Helper()
+	return e.startProxy(t, func(w http.ResponseWriter, req *http.Request) bool {
+		if got := req.Header.Get("Authorization"); req.Method != http.MethodPatch || got == "Bearer good" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_ = json.NewEncoder(w).Encode(metav1.Status{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure,
+			Code: http.StatusUnauthorized, Reason: metav1.StatusReasonUnauthorized, Message: "Unauthorized",
+		})
+		return true
+	})
+}
+
+// startProxy starts a proxy of the API server. It passes on all requests, with the rights of the
+// test, that answer does not answer.
+func (e env) startProxy(t *testing.T, answer func(w http.ResponseWriter, req *http.Request) bool) *httptest.Server {
 	t.Helper()
 	transport, err := rest.TransportFor(e.Config)
 	if err != nil {
@@ -163,19 +182,48 @@ func (e env) startRefuser(t *testing.T) *httptest.Server {
 		r.Out.Header.Del("Authorization")
 	}}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if got := req.Header.Get("Authorization"); req.Method == http.MethodPatch && got != "Bearer good" {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusUnauthorized)
-			_ = json.NewEncoder(w).Encode(metav1.Status{
-				TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure,
-				Code: http.StatusUnauthorized, Reason: metav1.StatusReasonUnauthorized, Message: "Unauthorized",
-			})
-			return
+		if !answer(w, req) {
+			proxy.ServeHTTP(w, req)
 		}
-		proxy.ServeHTTP(w, req)
 	}))
 	t.Cleanup(server.Close)
 	return server
+}
+
+// writeProxyKubeconfig writes a kubeconfig of a proxy.
+func (e env) writeProxyKubeconfig(t *testing.T, file string, proxy *httptest.Server, user *clientcmdapi.AuthInfo) {
+	t.Helper()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: proxy.Certificate().Raw})
+	if err := clientcmd.WriteToFile(clientcmdapi.Config{
+		CurrentContext: "c",
+		Contexts:       map[string]*clientcmdapi.Context{"c": {Cluster: "c", AuthInfo: "c", Namespace: e.namespace}},
+		Clusters:       map[string]*clientcmdapi.Cluster{"c": {Server: proxy.URL, CertificateAuthorityData: ca}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"c": user},
+	}, file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRun_RequestLimit sends no more requests to the API server than --kube-api-qps and
+// --kube-api-burst allow.
+func TestRun_RequestLimit(t *testing.T) {
+	e := newEnv(t)
+	var requests atomic.Int32
+	proxy := e.startProxy(t, func(http.ResponseWriter, *http.Request) bool {
+		requests.Add(1)
+		return false
+	})
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	e.writeProxyKubeconfig(t, kubeconfig, proxy, &clientcmdapi.AuthInfo{Token: "any"})
+	o := runOptions(t, e.retried(e.markSeen()), kubeconfig)
+	o.KubeAPIQPS, o.KubeAPIBurst = 0.001, 2
+	p := startRun(t, o)
+	eventually(t, "the burst", func() bool { return requests.Load() == 2 })
+	time.Sleep(time.Second) // in which a run sends more requests without a limit
+	if got := requests.Load(); got != 2 {
+		t.Errorf("got %d requests, want 2", got)
+	}
+	p.stop(t)
 }
 
 // TestRetry_RotatedToken reads a token again after the API server has refused it: that of a
@@ -187,7 +235,6 @@ func TestRetry_RotatedToken(t *testing.T) {
 			e := newEnv(t)
 			e.createConfigMap(t, "seen")
 			proxy := e.startRefuser(t)
-			ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: proxy.Certificate().Raw})
 			dir := t.TempDir()
 			kubeconfig := filepath.Join(dir, "kubeconfig")
 			write := func(token string) {
@@ -199,14 +246,7 @@ func TestRetry_RotatedToken(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if err := clientcmd.WriteToFile(clientcmdapi.Config{
-					CurrentContext: "c",
-					Contexts:       map[string]*clientcmdapi.Context{"c": {Cluster: "c", AuthInfo: "c", Namespace: e.namespace}},
-					Clusters:       map[string]*clientcmdapi.Cluster{"c": {Server: proxy.URL, CertificateAuthorityData: ca}},
-					AuthInfos:      map[string]*clientcmdapi.AuthInfo{"c": user},
-				}, kubeconfig); err != nil {
-					t.Fatal(err)
-				}
+				e.writeProxyKubeconfig(t, kubeconfig, proxy, user)
 			}
 			write("stale")
 			p := e.runRetried(t, runOptions(t, e.retried(e.markSeen()), kubeconfig), "Unauthorized")

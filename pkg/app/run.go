@@ -41,6 +41,12 @@ func Run(ctx context.Context, o RunOptions) error {
 	if o.MaxRetry < 0 {
 		return InvalidError{fmt.Errorf("--max-retry %d: must be 0 or more", o.MaxRetry)}
 	}
+	if o.KubeAPIQPS < 0 {
+		return InvalidError{fmt.Errorf("--kube-api-qps %g: must be 0 or more", o.KubeAPIQPS)}
+	}
+	if o.KubeAPIBurst < 0 || o.KubeAPIBurst > 0 && o.KubeAPIQPS == 0 {
+		return InvalidError{fmt.Errorf("--kube-api-burst %d: must be 0 or more, and needs --kube-api-qps", o.KubeAPIBurst)}
+	}
 	if o.From != FromResume && o.From != FromNow {
 		return InvalidError{fmt.Errorf("--from %q: must be %s or %s", o.From, FromResume, FromNow)}
 	}
@@ -94,7 +100,7 @@ func (r *runner) runConfig(ctx context.Context) error {
 	for _, w := range result.Warnings {
 		logr.FromContextOrDiscard(ctx).Info("warning", "at", w.String())
 	}
-	c, _, err := r.newClients()
+	c, _, err := r.newClients(r.newLimiter())
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -155,12 +156,10 @@ func (w *serviceWorker) actAs(account string) error {
 	cfg := rest.CopyConfig(w.process.config)
 	// The API server adds the groups of the ServiceAccount.
 	cfg.Impersonate = rest.ImpersonationConfig{UserName: trigger.UserName(w.clients.namespace, account)}
-	if w.KubeAPIQPS > 0 {
-		if w.limiter == nil {
-			w.limiter = flowcontrol.NewTokenBucketRateLimiter(w.KubeAPIQPS, max(1, int(2*w.KubeAPIQPS)))
-		}
-		cfg.RateLimiter = w.limiter
+	if w.limiter == nil {
+		w.limiter = w.newLimiter()
 	}
+	cfg.RateLimiter = w.limiter
 	if err := w.clients.connect(cfg); err != nil {
 		return err
 	}
@@ -213,6 +212,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	}
 	compiler := c.compiler(templates)
 	compiler.Checks.WarnOnly = true // it has been accepted
+	compiler.Concurrency = runtime.GOMAXPROCS(0)
 	compiled := trigger.CompileService(compiler, config.Service, config.Reject)
 	group := w.crashGroup(config)
 	if group != nil {

@@ -98,7 +98,7 @@ func (r *runner) runWorker(ctx context.Context) error {
 	if p.builtIn, err = trigger.BuiltIn(actions.FS); err != nil {
 		return err
 	}
-	if p.clients, p.config, err = r.newClients(); err != nil {
+	if p.clients, p.config, err = r.newClients(nil); err != nil {
 		return err
 	}
 	if p.clients.scheme, err = newScheme(); err != nil {

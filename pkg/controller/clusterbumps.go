@@ -55,6 +55,9 @@ type clusterBumpReconciler struct {
 }
 
 const (
+	// reasonNotWatched is the reason of Kubernetes events about an Application whose objects in a
+	// cluster cannot be watched.
+	reasonNotWatched = "NotWatched"
 	// BumpNamespace is the namespace of the TriggerServices that bump Applications from
 	// joined clusters. Their account may read these clusters: only the platform team and the
 	// controller may write there.
@@ -84,7 +87,7 @@ func (r clusterBumpReconciler) Reconcile(ctx context.Context, q ctrl.Request) (c
 		return ctrl.Result{}, r.delete(ctx, current, isManaged)
 	}
 	if err := r.reconcileCluster(ctx, app, cluster, current); err != nil {
-		r.events.Eventf(app, corev1.EventTypeWarning, "NotWatched", "Trait bump-on-change in cluster %q: %v", cluster, err)
+		r.events.Eventf(app, corev1.EventTypeWarning, reasonNotWatched, "Trait bump-on-change in cluster %q: %v", cluster, err)
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, nil

@@ -25,6 +25,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/watch"
@@ -42,6 +43,18 @@ func New(config *rest.Config, httpClient *http.Client) (dynamic.Interface, error
 		return nil, err
 	}
 	return client{dynamic.New(requests), requests}, nil
+}
+
+// metadataOrWhole asks for the metadata of objects, and for whole ones from a server that cannot
+// leave the rest out.
+const metadataOrWhole = runtime.ContentTypeJSON + ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1," + runtime.ContentTypeJSON
+
+// A MetadataWatcher is a dynamic.ResourceInterface that can watch the metadata of objects only.
+// Those of New's client are.
+type MetadataWatcher interface {
+	// WatchMetadata is Watch for objects that are a PartialObjectMetadata of meta.k8s.io/v1. They
+	// are whole where the API server, such as an aggregated one, does not support that.
+	WatchMetadata(ctx context.Context, o metav1.ListOptions) (watch.Interface, error)
 }
 
 type client struct {
@@ -68,6 +81,11 @@ func (n namespaceable) Watch(ctx context.Context, o metav1.ListOptions) (watch.I
 	return n.objects.Watch(ctx, o)
 }
 
+// WatchMetadata implements MetadataWatcher.
+func (n namespaceable) WatchMetadata(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	return n.objects.WatchMetadata(ctx, o)
+}
+
 // objects are the objects of a resource in a namespace; empty for all.
 type objects struct {
 	dynamic.ResourceInterface
@@ -79,6 +97,19 @@ type objects struct {
 // Watch implements dynamic.ResourceInterface. Like that of client-go it is subject to no rate limit, and
 // ends at once if the connection breaks before there is a response.
 func (r objects) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	return r.watch(ctx, o, runtime.ContentTypeJSON)
+}
+
+// WatchMetadata implements MetadataWatcher.
+func (r objects) WatchMetadata(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	w, err := r.watch(ctx, o, metadataOrWhole)
+	if apierrors.IsNotAcceptable(err) {
+		return r.watch(ctx, o, runtime.ContentTypeJSON)
+	}
+	return w, err
+}
+
+func (r objects) watch(ctx context.Context, o metav1.ListOptions, accept string) (watch.Interface, error) {
 	o.Watch = true
 	path := []string{"apis", r.resource.Group, r.resource.Version}
 	if r.resource.Group == "" {
@@ -88,6 +119,7 @@ func (r objects) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interfa
 		path = append(path, "namespaces", r.namespace)
 	}
 	body, err := r.requests.Get().AbsPath(append(path, r.resource.Resource)...).
+		SetHeader("Accept", accept).
 		SpecificallyVersionedParams(&o, metav1.ParameterCodec, metav1.SchemeGroupVersion).
 		Throttle(nil).Stream(ctx)
 	switch {

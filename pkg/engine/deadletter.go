@@ -68,8 +68,11 @@ func (d *deadLetterer) add(t *Task, res Result) {
 	}
 	r.active.add()
 	var omitted store.Omission
-	if t.delivery.Load().unloaded {
+	switch delivery := t.delivery.Load(); {
+	case delivery.unloaded:
 		omitted = store.OmittedSize
+	case delivery.options.MetadataOnly:
+		omitted = store.OmittedUnneeded
 	}
 	d.startPut(t, store.DeadLetter{
 		Trigger: r.trigger.TriggerRef, Event: *t.Event(), Reason: res.reason, Error: res.err.Error(),

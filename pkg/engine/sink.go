@@ -128,9 +128,9 @@ var (
 )
 
 // Deliver delivers ev to one trigger, whatever its subscription, behind other
-// events of the same key. It blocks and calls done as the Deliver of a
+// events of the same key. It blocks and calls d.Done as the Deliver of a
 // source.Sink does.
-func (e *Engine) Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, done func()) error {
+func (e *Engine) Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, d source.Delivery) error {
 	e.mu.Lock()
 	running, stop, runners := e.running, e.stop, e.runners
 	e.mu.Unlock()
@@ -141,7 +141,7 @@ func (e *Engine) Deliver(ctx context.Context, t event.TriggerRef, ev event.Event
 		case r.trigger.Policy.Suspend:
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrSuspended)
 		}
-		return (&sink{runners: []*runner{r}, stop: stop, ignoreSubscription: true}).Deliver(ctx, ev, source.Delivery{Done: done})
+		return (&sink{runners: []*runner{r}, stop: stop, ignoreSubscription: true}).Deliver(ctx, ev, d)
 	}
 	return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrNotRunning)
 }

@@ -226,7 +226,7 @@ func TestEngine_Deliver(t *testing.T) {
 			triggerSpec{Action: recording(&other), Policy: engine.Policy{Suspend: true}})
 		done := 0
 		deliver := func(trigger string) error {
-			return e.Deliver(t.Context(), event.TriggerRef{Name: trigger}, event.Event{Key: "a", ID: "1", Time: time.Now()}, func() { done++ })
+			return e.Deliver(t.Context(), event.TriggerRef{Name: trigger}, event.Event{Key: "a", ID: "1", Time: time.Now()}, source.Delivery{Done: func() { done++ }})
 		}
 		if err := deliver("t0"); err != nil {
 			t.Error(err)

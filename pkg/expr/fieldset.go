@@ -18,6 +18,7 @@ package expr
 
 import (
 	"maps"
+	"slices"
 )
 
 // FieldSet is a set of fields below a root, such as `context`. The zero value is
@@ -47,11 +48,31 @@ func Fields(names ...string) FieldSet {
 	return FieldSet{root}
 }
 
+// Field returns the set of the field at a path with all that is below it.
+func Field(path ...string) FieldSet {
+	root := &fieldNode{}
+	root.add(path)
+	return FieldSet{root}
+}
+
 // IsAll reports whether s holds all fields.
 func (s FieldSet) IsAll() bool { return s.root != nil && s.root.all }
 
 // Empty reports whether s holds no fields.
 func (s FieldSet) Empty() bool { return s.root == nil }
+
+// IsWithin reports whether s holds no other fields than these, and what is below them.
+func (s FieldSet) IsWithin(names ...string) bool {
+	if s.root == nil {
+		return true
+	}
+	for name := range s.root.fields {
+		if !slices.Contains(names, name) {
+			return false
+		}
+	}
+	return !s.root.all
+}
 
 // Under returns the fields of s below prefix.
 func (s FieldSet) Under(prefix ...string) FieldSet {

@@ -108,6 +108,21 @@ type messageNode struct {
 // property from; the property at by, beside this one, selects the variant of the place.
 type messageAttribute struct{ place, fallback, from, by string }
 
+// Empty reports whether no property is a message template.
+func (m Messages) Empty() bool { return !m.root.hasText() }
+
+func (n *messageNode) hasText() bool {
+	if n == nil {
+		return false
+	}
+	for _, field := range n.fields {
+		if field.hasText() {
+			return true
+		}
+	}
+	return n.text != nil || n.others.hasText() || n.elements.hasText() || slices.ContainsFunc(n.alternatives, (*messageNode).hasText)
+}
+
 // Of returns the message templates in properties that have a text or a default.
 func (m Messages) Of(properties map[string]any) []Message {
 	w := messageWalker{root: properties}

@@ -105,17 +105,20 @@ func (g *callGraph) closure(seeds []string) NameSet {
 	return all
 }
 
-// Prune removes from file the declarations that s does not need, and those in
+// Copy returns a copy of file, as Copy does, without the declarations that s does not need and those in
 // dropped.
-func (s Stage) Prune(file *ast.File, dropped NameSet) {
+func (s Stage) Copy(file *ast.File, dropped NameSet) *ast.File {
 	if s.Repeats() && len(dropped) == 0 {
-		return
+		return Copy(file)
 	}
-	file.Decls = slices.DeleteFunc(file.Decls, func(d ast.Decl) bool {
+	pruned := *file
+	pruned.Decls = slices.DeleteFunc(slices.Clone(file.Decls), func(d ast.Decl) bool {
 		name, ok := declaredName(d)
 		return ok && (dropped[name] || !s.Repeats() && !s.Declarations[name])
 	})
-	DropUnusedImports(file)
+	out := Copy(&pruned)
+	DropUnusedImports(out)
+	return out
 }
 
 // callGraph holds the dependencies between the top-level declarations of a template.

@@ -17,6 +17,8 @@ limitations under the License.
 package expr
 
 import (
+	"slices"
+
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
@@ -25,7 +27,7 @@ import (
 
 // CheckTemplate returns the references in a template to fields that the data of no event of a form has,
 // but for fields of the data itself: the template may be for events of other sources as well, which have
-// other data. What it has a default for, or asks for, may be absent.
+// other data. What it has a default for, or asks for, may be absent. It does not change file.
 func CheckTemplate(file *ast.File, form event.Form) Findings {
 	if form.Data.Kinds == 0 {
 		return nil
@@ -34,32 +36,64 @@ func CheckTemplate(file *ast.File, form event.Form) Findings {
 	if err != nil {
 		return nil // Parse reports it
 	}
-	optional := map[string]bool{}
+	// The types of expressions cost much less than their texts, and rarely tell anything.
+	var (
+		list   Findings
+		around []*ast.SelectorExpr
+		texts  optionalTexts
+	)
+	ast.Walk(file, func(n ast.Node) bool {
+		x, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		around = append(around, x)
+		if c.field(x.X, x.Sel); len(c.Findings) > 0 && !texts.of(file).contain(around) {
+			switch Excerpt(x.X) {
+			case "context", "context.data", "context.old":
+			default:
+				list = append(list, c.Findings...)
+			}
+		}
+		c.Findings = nil
+		return true
+	}, func(n ast.Node) {
+		if _, ok := n.(*ast.SelectorExpr); ok {
+			around = around[:len(around)-1]
+		}
+	})
+	for i := range list {
+		list[i].Certainty = Doubtful
+	}
+	return list
+}
+
+// optionalTexts has the texts of expressions that a template has a default for, or asks for.
+type optionalTexts map[string]bool
+
+// of returns those in file, once they are needed.
+func (t *optionalTexts) of(file *ast.File) optionalTexts {
+	if *t != nil {
+		return *t
+	}
+	*t = optionalTexts{}
 	ast.Walk(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BinaryExpr:
 			if hasBottom(n) {
-				optional[Excerpt(n.X)], optional[Excerpt(n.Y)] = true, true
+				(*t)[Excerpt(n.X)], (*t)[Excerpt(n.Y)] = true, true
 			}
 		case *ast.UnaryExpr:
 			if n.Op == token.MUL {
-				optional[Excerpt(n.X)] = true
+				(*t)[Excerpt(n.X)] = true
 			}
 		}
 		return true
 	}, nil)
-	ast.Walk(file, func(n ast.Node) bool {
-		x, ok := n.(*ast.SelectorExpr)
-		if !ok || optional[Excerpt(x)] {
-			return !ok
-		}
-		if path := Excerpt(x.X); path != "context" && path != "context.data" && path != "context.old" {
-			c.field(x.X, x.Sel)
-		}
-		return true
-	}, nil)
-	for i := range c.Findings {
-		c.Findings[i].Certainty = Doubtful
-	}
-	return c.Findings
+	return *t
+}
+
+// contain reports whether one of the expressions is optional.
+func (t optionalTexts) contain(expressions []*ast.SelectorExpr) bool {
+	return slices.ContainsFunc(expressions, func(x *ast.SelectorExpr) bool { return t[Excerpt(x)] })
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/number"
+	"github.com/kubevela/kube-trigger/test/markdown"
 )
 
 // rule is a filter, and whether it matches an event with data. Where it does not, reason
@@ -33,7 +34,7 @@ type rule struct {
 	reason       string
 }
 
-// rules are the table of docs/filters.md, by row.
+// rules are the rules of docs/filters.md, with more cases than its table.
 func rules() map[string][]rule {
 	return map[string][]rule{
 		"absent": {
@@ -268,31 +269,62 @@ func rules() map[string][]rule {
 	}
 }
 
+// documentedRules returns the rows of the table of rules in docs/filters.md. The reason is complete.
+func documentedRules(t *testing.T) []rule {
+	t.Helper()
+	var all []rule
+	for _, row := range markdown.Tables(t, "../../docs/filters.md")["rule | filter | `context.data` | result"] {
+		reason, no := strings.CutPrefix(row[3], "no match: ")
+		if !no && row[3] != "match" {
+			t.Fatalf("docs/filters.md: got result %q, want a match or no match", row[3])
+		}
+		all = append(all, rule{filter: row[1], data: row[2], match: !no, reason: strings.TrimPrefix(reason, "match")})
+	}
+	return all
+}
+
 // Both ways to evaluate a filter obey the rules.
 func TestRules(t *testing.T) {
 	for name, table := range rules() {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			for _, r := range table {
-				for _, way := range []string{"fast", "CUE"} {
-					f, problems := Compile(r.filter, event.Trigger{Name: "t"})
-					if problems != nil {
-						t.Errorf("%s: %v", r.filter, problems)
-						break
-					}
-					if way == "CUE" {
-						useCUE(f)
-					}
-					data, err := number.UnmarshalObject([]byte(r.data))
-					if err != nil {
-						t.Fatal(err)
-					}
-					ev := event.Event{Data: data, Time: time.Unix(1_795_814_220, 0)}
-					v, err := f.Match(t.Context(), ev)
-					if err != nil || v.Match != r.match || !strings.Contains(v.Reason, r.reason) {
-						t.Errorf("%s: %s with %s: got %+v, %v; want %v %q", way, r.filter, r.data, v, err, r.match, r.reason)
-					}
-				}
+				r.check(t, strings.Contains)
 			}
 		})
+	}
+}
+
+// Both ways to evaluate a filter obey each row of docs/filters.md, with its reason.
+func TestRules_Documented(t *testing.T) {
+	rows := documentedRules(t)
+	if len(rows) < 45 {
+		t.Fatalf("got %d rows, want at least 45", len(rows))
+	}
+	for _, r := range rows {
+		r.check(t, func(got, want string) bool { return got == want })
+	}
+}
+
+// check evaluates r in both ways. sameReason compares the reason with that of r.
+func (r rule) check(t *testing.T, sameReason func(got, want string) bool) {
+	t.Helper()
+	for _, way := range []string{"fast", "CUE"} {
+		f, problems := Compile(r.filter, event.Trigger{Name: "t"})
+		if problems != nil {
+			t.Errorf("%s: %v", r.filter, problems)
+			return
+		}
+		if way == "CUE" {
+			useCUE(f)
+		}
+		data, err := number.UnmarshalObject([]byte(r.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev := event.Event{Data: data, Time: time.Unix(1_795_814_220, 0)}
+		v, err := f.Match(t.Context(), ev)
+		if err != nil || v.Match != r.match || !sameReason(v.Reason, r.reason) {
+			t.Errorf("%s: %s with %s: got %+v, %v; want %v %q", way, r.filter, r.data, v, err, r.match, r.reason)
+		}
 	}
 }

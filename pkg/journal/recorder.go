@@ -61,12 +61,21 @@ type subscription struct {
 func (s subscription) Open(shared []source.Subscription) source.Source {
 	all := make([]source.Subscription, len(shared))
 	for i, other := range shared {
-		all[i] = other
 		if recorded, ok := other.(subscription); ok {
-			all[i] = recorded.Subscription
+			other = recorded.Subscription
 		}
+		all[i] = whole(other)
 	}
-	return recordedSource{s.Subscription.Open(all), s.recorder, Stream{Source: s.sourceType, Key: s.Key()}}
+	return recordedSource{whole(s.Subscription).Open(all), s.recorder, Stream{Source: s.sourceType, Key: s.Key()}}
+}
+
+// whole returns the subscription to whole objects: others may look at more of what is recorded than
+// the trigger does.
+func whole(s source.Subscription) source.Subscription {
+	if m, ok := s.(source.MetadataSubscription); ok {
+		return m.Whole()
+	}
+	return s
 }
 
 // recordedSource is a source whose events are recorded.

@@ -17,6 +17,7 @@ limitations under the License.
 package loopguard_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -35,7 +36,7 @@ func FuzzWithPrecondition(f *testing.F) {
 			return
 		}
 		var before, after map[string]any
-		if json.Unmarshal(out, &after) != nil || json.Unmarshal([]byte(data), &before) != nil {
+		if decode(out, &after) != nil || decode([]byte(data), &before) != nil {
 			t.Fatalf("%q became %q", data, out)
 		}
 		metadata, _ := after["metadata"].(map[string]any)
@@ -43,4 +44,11 @@ func FuzzWithPrecondition(f *testing.F) {
 			t.Errorf("%q became %q", data, out)
 		}
 	})
+}
+
+// decode is json.Unmarshal with numbers of any size.
+func decode(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode(v)
 }

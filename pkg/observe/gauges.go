@@ -42,7 +42,7 @@ func describe(name, help string) *prometheus.Desc {
 }
 
 func queued() *prometheus.Desc {
-	return describe("queued_events", "Events in progress: queued, running, or waiting for a retry.")
+	return describe("queued_events", "Events in progress: queued, running, or waiting for a retry. At --queue-size the source waits.")
 }
 
 func lag() *prometheus.Desc {
@@ -50,7 +50,7 @@ func lag() *prometheus.Desc {
 }
 
 func queuedBytes() *prometheus.Desc {
-	return describe("queued_bytes", "Approximate memory of the data of events in progress.")
+	return describe("queued_bytes", "Approximate memory of the data of events in progress. All triggers share --queue-bytes.")
 }
 
 func unloaded() *prometheus.Desc {
@@ -58,7 +58,7 @@ func unloaded() *prometheus.Desc {
 }
 
 func blocked() *prometheus.Desc {
-	return describe("blocked_events_total", "Events that waited at their source because the trigger held too many bytes.")
+	return describe("blocked_events_total", "Events that waited at their source because the trigger held too many bytes, since the triggers last changed.")
 }
 
 func quarantined() *prometheus.Desc {

@@ -40,7 +40,7 @@ func NewProcess() *Process {
 	p := &Process{
 		registry: prometheus.NewRegistry(),
 		names:    gauge("field_names", "Field names in CUE's tables, which keep each name until the process ends."),
-		renewals: gauge("renewals", "Processes that this one has replaced in turn because CUE's tables of field names were full."),
+		renewals: gauge("renewals", "Processes that this one has replaced in turn, in its container, because CUE's tables of field names were full."),
 	}
 	p.registry.MustRegister(p.names, p.renewals, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return p

@@ -53,6 +53,9 @@ type Delivery struct {
 	// fields. It is empty if two managers wrote within the same second. If the
 	// last write only removed fields, it is the manager of the write before.
 	Writer string
+	// MetadataOnly is set if the event's data has the apiVersion, kind and metadata of an object
+	// only, because no trigger of the source needs more.
+	MetadataOnly bool
 	// Reload returns the data of the event again, for an engine that dropped it while
 	// the event waited. latest is true if that is a later state, because the state of
 	// the event is no longer known. The error wraps ErrGone if there is no state of the
@@ -90,6 +93,16 @@ type Subscription interface {
 	// Watch returns the objects that the source lists and watches; nil if it
 	// watches none.
 	Watch() *Watch
+}
+
+// A MetadataSubscription is a Subscription whose source may leave out of events what no trigger
+// that shares it needs.
+type MetadataSubscription interface {
+	Subscription
+	// MetadataOnly reports whether the trigger needs the metadata of objects only.
+	MetadataOnly() bool
+	// Whole returns the subscription of a trigger that needs whole objects.
+	Whole() Subscription
 }
 
 // A Warner is a Subscription that has warnings.
@@ -197,7 +210,13 @@ type Spec struct {
 	// OnChange are the fields of which at least one has to change for an update
 	// to be delivered. If it is empty, every update is delivered.
 	OnChange []Path
+	// MetadataOnly is set if the filter, the group and the actions depend on nothing of an event's
+	// data but apiVersion, kind and metadata. The data may then lack the rest of an object.
+	MetadataOnly bool
 }
+
+// MetadataFields returns the fields of an object that remain where only its metadata is needed.
+func MetadataFields() []string { return []string{"apiVersion", "kind", "metadata"} }
 
 // Registry has the factory of each source type.
 type Registry map[string]Factory

@@ -29,9 +29,9 @@ type DeadLetter struct {
 	ID      string           `json:"id"`
 	Trigger event.TriggerRef `json:"trigger"`
 	Event   event.Event      `json:"-"`
-	// Omitted is the reason why Event.Data contains the object's name only; empty
-	// if the data is complete. A replay of such a dead letter reads the object
-	// again.
+	// Omitted is the reason why Event.Data contains only the object's name or, with
+	// OmittedUnneeded, its metadata; empty if the data is complete. A replay of such a
+	// dead letter reads the object again.
 	Omitted Omission `json:"omitted,omitempty"`
 	// Reason is one of few values, for metrics; Error is the detail.
 	Reason string `json:"reason"`
@@ -56,6 +56,9 @@ const (
 	OmittedSecret Omission = "secret"
 	// OmittedSize means that the event exceeds the size limit of dead letters.
 	OmittedSize Omission = "too large"
+	// OmittedUnneeded means that the event has the metadata of its object only, since its trigger
+	// needed no more. A replay reads the object again only if the trigger needs more by then.
+	OmittedUnneeded Omission = "not needed"
 	// OmittedReference means that the event was fired by hand, by a reference to its object.
 	OmittedReference Omission = "reference"
 )

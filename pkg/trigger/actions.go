@@ -43,6 +43,8 @@ type compiledActions struct {
 	list []Action
 	// old are the fields below `context.old` that they name.
 	old expr.FieldSet
+	// data are the fields below `context.data` that they depend on.
+	data expr.FieldSet
 	// resolved are the actions, by their paths.
 	resolved map[string]resolvedAction
 	// byCUE is what of them CUE evaluates for each event.
@@ -71,7 +73,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	return compiledActions{
-		steps: []engine.Step{{Start: a.Start, WaitLimit: limit}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), resolved: map[string]resolvedAction{"action": r},
+		steps: []engine.Step{{Start: a.Start, WaitLimit: limit}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), data: a.DataFields(), resolved: map[string]resolvedAction{"action": r},
 		byCUE: a.ByCUE().WithPrefix("action"),
 	}, nil
 }
@@ -105,7 +107,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 			o.StepName, o.EvaluateResult = s.Name, s.Name != "" && i < len(spec.Actions)-1
 			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
-				out.old = out.old.Union(oldDependencies(a.ContextFields()))
+				out.old, out.data = out.old.Union(oldDependencies(a.ContextFields())), out.data.Union(a.DataFields())
 				out.list = append(out.list, Action{path, a})
 				out.steps = append(out.steps, engine.Step{
 					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue, WaitLimit: limit,
@@ -267,7 +269,7 @@ func (r resolvedAction) checkResults(check func(name string, fields []string) st
 // compile compiles r. The paths in the problems are relative to the action.
 func (c Compiler) compile(r resolvedAction, o action.Options) (*action.Action, diag.List) {
 	o.Properties, o.Computed = r.properties, r.computed
-	if r.computed != nil {
+	if r.computed != nil && !o.Accepted {
 		problems, inComputed := r.template.CheckComputed(r.properties, r.computed)
 		if list := append(problems.WithPrefix("properties"), inComputed.WithPrefix("cue")...); len(list) > 0 {
 			return nil, list

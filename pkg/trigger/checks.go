@@ -19,6 +19,7 @@ package trigger
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -104,10 +105,13 @@ func (c Compiler) findKind(watch source.Watch, properties *runtime.RawExtension)
 	return found, expr.Findings{{Diagnostic: diag.Diagnostic{Path: path, Message: found.Problem}, Certainty: expr.UnknownField}}
 }
 
-// findOnce returns s.Find, which looks up each kind once. It serves one goroutine.
+// findOnce returns s.Find, which looks up each kind once. It is safe for concurrent use.
 func findOnce(s *kubeschema.Schemas) func(schema.GroupVersionKind) kubeschema.Found {
+	var mu sync.Mutex
 	known := map[schema.GroupVersionKind]kubeschema.Found{}
 	return func(kind schema.GroupVersionKind) kubeschema.Found {
+		mu.Lock()
+		defer mu.Unlock()
 		found, ok := known[kind]
 		if !ok {
 			found = s.Find(kind)

@@ -42,7 +42,7 @@ func (c Compiler) compileGroup(t event.Trigger, spec v1alpha1.Trigger) (grouping
 	case by == v1alpha1.GroupByTrigger:
 		return groupFunc(func(event.Event) (string, bool) { return "", true }), depends, list
 	case by == v1alpha1.GroupByNamespace:
-		return groupFunc(namespaceOf), expr.All(), list
+		return groupFunc(namespaceOf), expr.Field("data", "metadata", "namespace"), list
 	case !isExpression:
 		return groupFunc(func(event.Event) (string, bool) { return "", false }), depends, list
 	default:

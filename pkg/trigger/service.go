@@ -19,6 +19,8 @@ package trigger
 import (
 	"fmt"
 	"maps"
+	"sync"
+	"sync/atomic"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -67,32 +69,47 @@ type Action struct {
 // returns a reason for is not compiled, and the reason is its problem.
 func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name, part string) string) []Compiled {
 	c.Service, c.Application, c.find = ts.Name, ApplicationOf(ts), findOnce(c.Schemas)
-	indexes := map[string]int{}
-	all := make([]Compiled, 0, len(ts.Spec.Triggers))
-	for i, spec := range ts.Spec.Triggers {
-		id := event.TriggerRef{Name: ts.TriggerName(i), Namespace: ts.Namespace}
-		spec.Suspend = spec.Suspend || ts.Spec.Suspend
-		compiled, problems := Compiled{Trigger: engine.Trigger{TriggerRef: id}}, diag.List(nil)
-		if reason := reject(i, id.Name, ""); reason != "" {
-			problems.Add("", "%s", reason)
-		} else {
-			c.Reject = func(part string) string { return reject(i, id.Name, part) }
-			compiled, problems = c.Compile(id, spec)
+	all, workers := make([]Compiled, len(ts.Spec.Triggers)), sync.WaitGroup{}
+	var next atomic.Int64
+	compile := func() {
+		for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+			all[i] = c.compileTrigger(ts, i, reject)
 		}
-		if first, ok := indexes[id.Name]; ok {
-			problems.Add("name", "%q is already used by triggers[%d]", id.Name, first)
+	}
+	for range min(c.Concurrency, len(all)) - 1 {
+		workers.Go(compile)
+	}
+	compile()
+	workers.Wait()
+	indexes := map[string]int{}
+	for i := range all {
+		name := ts.TriggerName(i)
+		if first, ok := indexes[name]; ok {
+			all[i].Problems.Add("name", "%q is already used by triggers[%d]", name, first)
 			// Names are unique in the status.
-			compiled.Name = fmt.Sprintf("%s-%d", id.Name, i)
+			all[i].Name = fmt.Sprintf("%s-%d", name, i)
 		} else {
-			indexes[id.Name] = i
+			indexes[name] = i
 		}
 		path := fmt.Sprintf("spec.triggers[%d]", i)
-		compiled.Problems, compiled.Warnings = problems.WithPrefix(path), compiled.Warnings.WithPrefix(path)
-		compiled.ByCUE = compiled.ByCUE.WithPrefix(path)
-		compiled.Suspended = spec.Suspend
-		all = append(all, compiled)
+		all[i].Problems, all[i].Warnings, all[i].ByCUE = all[i].Problems.WithPrefix(path), all[i].Warnings.WithPrefix(path), all[i].ByCUE.WithPrefix(path)
 	}
 	return all
+}
+
+// compileTrigger compiles a trigger of ts. The paths of diagnostics are relative to the trigger.
+func (c Compiler) compileTrigger(ts *v1alpha1.TriggerService, i int, reject func(index int, name, part string) string) Compiled {
+	id, spec := event.TriggerRef{Name: ts.TriggerName(i), Namespace: ts.Namespace}, ts.Spec.Triggers[i]
+	spec.Suspend = spec.Suspend || ts.Spec.Suspend
+	out, problems := Compiled{Trigger: engine.Trigger{TriggerRef: id}}, diag.List(nil)
+	if reason := reject(i, id.Name, ""); reason != "" {
+		problems.Add("", "%s", reason)
+	} else {
+		c.Reject = func(part string) string { return reject(i, id.Name, part) }
+		out, problems = c.Compile(id, spec)
+	}
+	out.Problems, out.Suspended = problems, spec.Suspend
+	return out
 }
 
 // AddActions parses action templates, by name, and adds them to the built-in ones.

@@ -61,6 +61,12 @@ type Compiler struct {
 	find func(schema.GroupVersionKind) kubeschema.Found
 	// Checks decides what is a problem and what is a warning of what the types of events tell.
 	Checks Checks
+	// Accepted is set for triggers with which an equal Compiler has had no problems, in this process
+	// or in another one: what only finds problems and warnings is left out.
+	Accepted bool
+	// Concurrency is how many triggers CompileService compiles at once. What it calls is then called
+	// concurrently. Defaults to 1.
+	Concurrency int
 	// Service is the name of the TriggerService of the triggers.
 	Service string
 	// Application is the one that the TriggerService of the triggers is part of; the zero
@@ -100,7 +106,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {
 		tracker = c.crashTracker(id, spec)
-		o := action.Options{Trigger: of, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker}
+		o := action.Options{Trigger: of, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker, Accepted: c.Accepted}
 		if c.Progress != nil {
 			o.Progress = c.Progress(id)
 		}
@@ -122,12 +128,15 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	grouping, groupFields, problems := c.compileGroup(of, spec)
 	list = append(list, problems...)
 	sourceSpec.Old, out.DataFields = sourceSpec.Old.Union(oldDependencies(groupFields)), out.DataFields.Union(groupFields.Under("data"))
+	sourceSpec.MetadataOnly = out.DataFields.Union(compiled.data).IsWithin(source.MetadataFields()...)
 	sourceSpec.OnChange, problems = parsePaths(spec.OnChange)
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
 	list = append(list, problems.WithPrefix("source")...)
-	problems, out.Warnings = c.checkTypes(out, compiled, spec)
-	list = append(list, problems...)
+	if !c.Accepted {
+		problems, out.Warnings = c.checkTypes(out, compiled, spec)
+		list = append(list, problems...)
+	}
 	if w, ok := out.Subscription.(source.Warner); ok {
 		out.Warnings = append(out.Warnings, w.Warnings().WithPrefix("source.properties")...)
 	}

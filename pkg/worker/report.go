@@ -131,6 +131,9 @@ func (r *Reporter) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService,
 // worker ignores.
 const ReasonVersionIgnored = "VersionIgnored"
 
+// reasonDeadLetter is the reason of Kubernetes events about new dead letters.
+const reasonDeadLetter = "DeadLetter"
+
 // recordEvents records an event for each trigger with a new reason or new dead letters.
 func (r *Reporter) recordEvents(ts *v1alpha1.TriggerService, current v1alpha1.TriggerServiceStatus) {
 	before := map[string]v1alpha1.TriggerStatus{}
@@ -143,7 +146,7 @@ func (r *Reporter) recordEvents(ts *v1alpha1.TriggerService, current v1alpha1.Tr
 		case t.Reason != "" && t.Reason != old.Reason && t.Reason != v1alpha1.TriggerReasonStarting:
 			r.recordEvent(ts, t.Name, t.Reason, t.Message)
 		case known && t.DeadLetters > old.DeadLetters:
-			r.recordEvent(ts, t.Name, "DeadLetter", fmt.Sprintf("new dead letters: %d; last error: %s", t.DeadLetters-old.DeadLetters, t.LastError))
+			r.recordEvent(ts, t.Name, reasonDeadLetter, fmt.Sprintf("new dead letters: %d; last error: %s", t.DeadLetters-old.DeadLetters, t.LastError))
 		}
 	}
 }

@@ -27,7 +27,32 @@ import (
 
 // clusterPages returns the pages whose commands TestCluster_Commands runs, in this order.
 func clusterPages() []string {
-	return []string{"docs/triggers.md", "docs/actions.md", "docs/cluster.md", "docs/security.md", "docs/upgrades.md"}
+	return []string{"docs/triggers.md", actionsPage, "docs/cluster.md", "docs/security.md", "docs/upgrades.md"}
+}
+
+// actionsPage is the page about actions. Its section "Write an action" is a tutorial.
+const actionsPage = "docs/actions.md"
+
+// tutorialFiles are the files that the tutorial has its reader write.
+type tutorialFiles struct{ action, triggers, tests string }
+
+// tutorial returns the files of the tutorial of docs/actions.md.
+func tutorial(t *testing.T) (f tutorialFiles) {
+	t.Helper()
+	for _, b := range codeBlocks(t, actionsPage) {
+		switch {
+		case b.language == "cue" && f.action == "":
+			f.action = b.text
+		case b.language == "yaml" && isTests(b.text):
+			f.tests = b.text
+		case b.language == "yaml" && f.triggers == "":
+			f.triggers = b.text
+		}
+	}
+	if f.action == "" || f.triggers == "" || f.tests == "" {
+		t.Fatalf("%s: got %+v, want an action, triggers and tests", actionsPage, f)
+	}
+	return f
 }
 
 // TestCluster_Commands runs commands that need a cluster in which kube-trigger is installed, and no
@@ -44,10 +69,13 @@ triggers:
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: team-a, events: [update]}}
     action: {type: patch-resource, properties: {resource: {apiVersion: v1, kind: ConfigMap, name: seen, namespace: team-a}, patch: {data: {data: {seen: "yes"}}}}}
 `
+	files := tutorial(t)
 	dir := workspace(t, c, map[string]string{
 		"triggers.yaml":          triggers,
 		"triggers/triggers.yaml": triggers,
-		"actions/annotate.cue":   "// Write a text to the log.\nimport \"vela/builtin\"\n\nlog: builtin.#Message & {$params: message: parameter.text}\n\nparameter: text: string\n",
+		"actions/annotate.cue":   files.action,
+		"annotate.yaml":          files.triggers,
+		"annotate_test.yaml":     files.tests,
 	})
 	shell(t, dir, "ln -s '"+absolute(t, "addon")+"' addon && kubectl create namespace team-a")
 	for _, page := range clusterPages() {
@@ -57,12 +85,24 @@ triggers:
 				continue
 			}
 			for _, line := range lines(b.text) {
-				out := shell(t, dir, `set -o pipefail; PATH="$PWD/bin:$PATH"; `+line)
 				commands++
+				const path = `PATH="$PWD/bin:$PATH"`
+				switch {
+				case strings.HasPrefix(line, "kube-trigger run"):
+					startTrigger(t, dir, "env "+path+" "+line)
+					continue
+				case strings.HasPrefix(line, "kubectl get configmap"):
+					waitForOutput(t, dir, line, "example.com/last-change")
+					continue
+				}
+				out := shell(t, dir, "set -o pipefail; "+path+"; "+line)
 				for command, want := range map[string]string{
-					"kube-trigger rbac":     "rolebinding.rbac.authorization.k8s.io/kube-trigger-triggers created",
-					"kube-trigger graph -f": "marks",
-					"kube-trigger def":      "trigger-action-annotate created",
+					"kube-trigger rbac":       "rolebinding.rbac.authorization.k8s.io/kube-trigger-triggers ",
+					"kube-trigger graph -f":   "marks",
+					"kube-trigger vet":        "1 trigger is valid",
+					"kube-trigger test":       "1 passed",
+					"kube-trigger def":        "trigger-action-annotate created",
+					"kubectl get definitions": "trigger-action-annotate",
 				} {
 					if strings.HasPrefix(line, command) && !strings.Contains(line, ">") && !strings.Contains(out, want) {
 						t.Errorf("%s: %s: got\n%s\nwant %q", page, line, out, want)

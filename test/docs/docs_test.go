@@ -26,6 +26,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"syscall"
@@ -33,10 +34,12 @@ import (
 	"time"
 
 	"cuelang.org/go/cue/parser"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -149,17 +152,21 @@ func validate(t *testing.T, file string) error {
 }
 
 // TestDocuments_CodeBlocks checks the code blocks of all documents by their language. The
-// action of the documents is called annotate.
+// action of the documents is called annotate. The triggers of docs/actions.md use it.
 func TestDocuments_CodeBlocks(t *testing.T) {
 	for _, b := range codeBlocks(t, documents(t)...) {
+		if isAlerts(b.text) || isManifest(b.text) { // checked by TestOperations_Alerts and TestManifests
+			continue
+		}
 		switch b.language {
 		case "yaml":
-			if isTests(b.text) { // run by TestTesting_Commands
+			if isTests(b.text) { // run by TestTesting_Commands and TestCluster_Commands
 				continue
 			}
 			file := filepath.Join(t.TempDir(), "config.yaml")
-			if err := os.WriteFile(file, []byte(b.text), 0o600); err != nil {
-				t.Fatal(err)
+			writeFile(t, file, b.text)
+			if b.file == actionsPage {
+				writeFile(t, filepath.Join(filepath.Dir(file), "actions", "annotate.cue"), tutorial(t).action)
 			}
 			if err := validate(t, file); err != nil {
 				t.Errorf("%s: %v\n%s", b.file, err, b.text)
@@ -300,6 +307,36 @@ func TestTriggers_Complete(t *testing.T) {
 	}
 }
 
+// TestTriggers_Fields checks that docs/triggers.md mentions all fields of a trigger, and that the
+// example of "All fields" has all but actions and action.timeout.
+func TestTriggers_Fields(t *testing.T) {
+	const page = "docs/triggers.md"
+	text := read(t, page)
+	for _, kind := range []reflect.Type{
+		reflect.TypeFor[v1alpha1.Trigger](), reflect.TypeFor[v1alpha1.ActionStep](), reflect.TypeFor[v1alpha1.Retry](),
+		reflect.TypeFor[v1alpha1.Backoff](), reflect.TypeFor[v1alpha1.Grouping](), reflect.TypeFor[v1alpha1.RateLimit](),
+	} {
+		for i := range kind.NumField() {
+			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+			if !regexp.MustCompile("`([a-zA-Z]+\\.)*" + name + "(\\.[a-zA-Z]+)*`").MatchString(text) {
+				t.Errorf("%s does not mention the field %s of %s", page, name, kind.Name())
+			}
+		}
+	}
+	_, section, _ := strings.Cut(text, "\n## All fields\n")
+	_, block, _ := strings.Cut(section, "```yaml\n")
+	block, _, _ = strings.Cut(block, "```")
+	var example struct{ Triggers []v1alpha1.Trigger }
+	if err := yaml.UnmarshalStrict([]byte(block), &example); err != nil || len(example.Triggers) != 1 {
+		t.Fatalf("%s: got %+v, %v, want one trigger", page, example, err)
+	}
+	for name, value := range reflect.ValueOf(example.Triggers[0]).Fields() {
+		if value.IsZero() != (name.Name == "Actions") {
+			t.Errorf("%s: the example of all fields has the field %s: %v", page, name.Name, !value.IsZero())
+		}
+	}
+}
+
 // TestGettingStarted_Commands runs the commands of docs/getting-started.md in a copy of
 // the repository, and checks the publishVersion of the Application.
 func TestGettingStarted_Commands(t *testing.T) {
@@ -344,21 +381,23 @@ func workspace(t *testing.T, c *cluster.Cluster, files map[string]string) string
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(name string, text []byte) {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(".cluster/kubeconfig", kubeconfig)
+	writeFile(t, filepath.Join(dir, ".cluster/kubeconfig"), string(kubeconfig))
 	for name, text := range files {
-		write(name, []byte(text))
+		writeFile(t, filepath.Join(dir, name), text)
 	}
 	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
 	return dir
+}
+
+// writeFile writes a file, and makes its directory.
+func writeFile(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // waitTimeout is the maximum time of a command. `make build cluster` builds a control
@@ -438,5 +477,25 @@ func startTrigger(t *testing.T, dir, line string) {
 		t.Fatalf("wait for msg=watching: %s ended\n%s", line, log.String())
 	case <-time.After(waitTimeout):
 		t.Fatalf("wait for msg=watching: %s: timed out", line)
+	}
+}
+
+// TestDevelopment_Folders checks that docs/development.md names each package below pkg and each
+// folder below test.
+func TestDevelopment_Folders(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/development.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parent := range []string{"pkg", "test"} {
+		folders, err := os.ReadDir(filepath.Join(root, parent))
+		if err != nil || len(folders) < 10 {
+			t.Fatalf("%s: got %d folders, %v, want at least 10", parent, len(folders), err)
+		}
+		for _, f := range folders {
+			if name := parent + "/" + f.Name(); f.IsDir() && !strings.Contains(string(page), "`"+name) {
+				t.Errorf("docs/development.md does not name %s", name)
+			}
+		}
 	}
 }

@@ -22,124 +22,50 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/kubeschema"
-	"github.com/kubevela/kube-trigger/pkg/number"
+	"github.com/kubevela/kube-trigger/test/markdown"
 )
 
-// tables returns the rows of the tables of a document by their header. Code is without
-// its backticks.
-func tables(t *testing.T, file string) map[string][][]string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, header := map[string][][]string{}, ""
-	for _, line := range strings.Split(string(text), "\n") {
-		row, isRow := strings.CutPrefix(line, "| ")
-		switch {
-		case !isRow:
-			header = ""
-		case header == "":
-			header = strings.TrimSuffix(row, " |")
-		case !strings.HasPrefix(row, "---"):
-			out[header] = append(out[header], cells(row))
-		}
-	}
-	return out
-}
-
-// cells returns the cells of the row of a table.
-func cells(row string) []string {
-	const pipe = "\x00"
-	var out []string
-	for _, cell := range strings.Split(strings.TrimSuffix(strings.ReplaceAll(row, `\|`, pipe), " |"), " | ") {
-		cell = strings.ReplaceAll(strings.TrimSpace(cell), pipe, "|")
-		if code, ok := strings.CutPrefix(cell, "`"); ok {
-			cell = strings.TrimSuffix(code, "`")
-		}
-		out = append(out, cell)
-	}
-	return out
-}
-
-// TestFilters_Tables evaluates the filters in the tables of docs/filters.md.
-func TestFilters_Tables(t *testing.T) {
-	rows := tables(t, "docs/filters.md")["filter | `context.data` | result"]
-	if len(rows) < 30 {
-		t.Fatalf("got %d rows, want at least 30", len(rows))
-	}
-	for _, row := range rows {
-		f, problems := filter.Compile(row[0], event.Trigger{Name: "t"})
-		if problems != nil {
-			t.Errorf("%s: %v", row[0], problems)
-			continue
-		}
-		data, err := number.UnmarshalObject([]byte(row[1]))
-		if err != nil {
-			t.Errorf("%s: %v", row[1], err)
-			continue
-		}
-		v, err := f.Match(t.Context(), event.Event{Data: data, Time: time.Unix(1000, 0)})
-		got := "match"
-		if !v.Match {
-			got = "no match: " + v.Reason
-		}
-		if err != nil || got != row[2] {
-			t.Errorf("%s with %s: got %s, %v; want %s", row[0], row[1], got, err, row[2])
-		}
-	}
-}
-
-// TestFilters_Examples: the twenty examples of docs/filters.md are those with golden verdicts, and have
-// no findings by the types of their events.
+// TestFilters_Examples checks the examples of docs/filters.md by the types of their events: none has a
+// finding. TestExamples of pkg/filter evaluates them.
 func TestFilters_Examples(t *testing.T) {
-	rows := tables(t, "docs/filters.md")["filter | events of | matches when"]
-	if len(rows) != 20 {
-		t.Fatalf("got %d rows, want 20", len(rows))
+	rows := markdown.Tables(t, filepath.Join(root, "docs/filters.md"))["you want to act when | events of | filter"]
+	if len(rows) < 25 {
+		t.Fatalf("got %d rows, want at least 25", len(rows))
 	}
-	golden, err := txtar.ParseFile(filepath.Join(root, "pkg/filter/testdata/golden/examples.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tested []string
-	for _, f := range golden.Files {
-		if strings.HasSuffix(f.Name, ".cue") {
-			tested = append(tested, strings.TrimSpace(string(f.Data)))
-		}
-	}
-	for i, row := range rows {
-		if i >= len(tested) || tested[i] != row[0] {
-			t.Errorf("%s: is not the filter %d of the golden file", row[0], i+1)
-		}
-		form := sourcesByType()[row[1]].Form
+	unknown := map[string]bool{"cert-manager.io/v1 Certificate": true}
+	sources := sourcesByType()
+	for _, row := range rows {
+		form := sources[row[1]].Form
 		if version, kind, ok := strings.Cut(row[1], " "); ok {
 			found := (&kubeschema.Schemas{}).Find(schema.FromAPIVersionAndKind(version, kind))
-			if !found.Known {
-				t.Errorf("%s: unknown", row[1])
+			if found.Known == unknown[row[1]] {
+				t.Errorf("%s: known is %v", row[1], found.Known)
 			}
+			form = sources["resource-watcher"].Form
 			form.Data = found.Type
+		} else if _, ok := sources[row[1]]; !ok {
+			t.Errorf("%s: not a source", row[1])
 		}
-		if _, problems := filter.Compile(row[0], event.Trigger{Name: "t"}); problems != nil {
-			t.Errorf("%s: %v", row[0], problems)
+		if _, problems := filter.Compile(row[2], event.Trigger{Name: "t"}); problems != nil {
+			t.Errorf("%s: %v", row[2], problems)
+			continue
 		}
-		if findings := filter.Check(row[0], form); len(findings) > 0 {
-			t.Errorf("%s: %v", row[0], findings)
+		if findings := filter.Check(row[2], form); len(findings) > 0 {
+			t.Errorf("%s: %v", row[2], findings)
 		}
 	}
 }
 
 // TestFilters_YAML reads the values in the table of docs/filters.md.
 func TestFilters_YAML(t *testing.T) {
-	rows := tables(t, "docs/filters.md")["YAML | value"]
+	rows := markdown.Tables(t, filepath.Join(root, "docs/filters.md"))["YAML | value"]
 	if len(rows) < 5 {
 		t.Fatalf("got %d rows, want at least 5", len(rows))
 	}

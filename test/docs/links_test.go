@@ -90,11 +90,19 @@ func withoutCode(text string) string {
 	return strings.Join(out, "\n")
 }
 
+// explicitAnchor matches the anchor of a former heading: `<a id="circles"></a>`.
+var explicitAnchor = regexp.MustCompile(`^<a id="([a-z0-9-]+)"></a>$`)
+
 // anchors returns the anchors that GitHub gives the headings of a document: lower case, without
-// punctuation, with "-" for spaces, and numbered where two are alike.
+// punctuation, with "-" for spaces, and numbered where two are alike. Anchors on lines of their
+// own, which keep links to former headings valid, are included.
 func anchors(text string) map[string]bool {
 	out := map[string]bool{}
 	for _, line := range strings.Split(withoutCode(text), "\n") {
+		if m := explicitAnchor.FindStringSubmatch(line); m != nil {
+			out[m[1]] = true
+			continue
+		}
 		marks, heading, ok := strings.Cut(line, " ")
 		if !ok || marks == "" || strings.Trim(marks, "#") != "" {
 			continue

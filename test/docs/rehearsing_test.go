@@ -35,7 +35,8 @@ import (
 // rehearsingPage is the page about recording and simulating.
 const rehearsingPage = "docs/rehearsing.md"
 
-// TestRehearsing_Commands runs the commands of docs/rehearsing.md, while a ConfigMap is edited.
+// TestRehearsing_Commands runs the commands of docs/rehearsing.md with its triggers, while a
+// ConfigMap is edited.
 func TestRehearsing_Commands(t *testing.T) {
 	c := cluster.Start(t)
 	maps := c.Client(t).CoreV1().ConfigMaps(c.Namespace(t))
@@ -43,39 +44,29 @@ func TestRehearsing_Commands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trigger := func(filter string) string {
-		return fmt.Sprintf(`
-triggers:
-  - name: edits
-    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
-    filter: %s
-    action: {type: log, properties: {message: edited}}
-`, settings.Namespace, filter)
+	var commands, triggers []string
+	for _, b := range codeBlocks(t, rehearsingPage) {
+		if b.language == "yaml" {
+			triggers = append(triggers, strings.ReplaceAll(b.text, "namespace: prod", "namespace: "+settings.Namespace))
+		} else {
+			commands = append(commands, lines(b.text)...)
+		}
 	}
-	dir := workspace(t, c, map[string]string{
-		"triggers.yaml": trigger(`context.data.data.color == "blue"`),
-		"new.yaml":      trigger(`context.data.metadata.name == "settings"`),
-	})
+	if len(commands) != 4 || len(triggers) != 2 {
+		t.Fatalf("got commands %q and triggers %q, want 4 and 2", commands, triggers)
+	}
+	dir := workspace(t, c, map[string]string{"triggers.yaml": triggers[0], "new.yaml": triggers[1]})
 	edit := func(t *testing.T, color string) {
 		t.Helper()
 		if _, err := maps.Patch(t.Context(), "settings", types.MergePatchType, fmt.Appendf(nil, `{"data": {"color": %q}}`, color), metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var commands []string
-	for _, b := range codeBlocks(t, rehearsingPage) {
-		commands = append(commands, lines(b.text)...)
-	}
-	if len(commands) != 4 {
-		t.Fatalf("got commands %q, want 4", commands)
-	}
 	for i, line := range commands {
 		t.Run(strings.Fields(line)[1], func(t *testing.T) {
 			line := "bin/" + line
 			if i >= 2 {
-				if out, want := shell(t, dir, line), []string{"TRIGGER", "with other actions"}[i-2]; !strings.Contains(out, want) {
-					t.Errorf("%s: got\n%s\nwant %q", line, out, want)
-				}
+				checkReport(t, line, shell(t, dir, line))
 				return
 			}
 			if i == 0 {
@@ -92,6 +83,27 @@ triggers:
 				return nil
 			})
 		})
+	}
+}
+
+// checkReport checks that a report has the headings and the column titles that the page shows for
+// the command.
+func checkReport(t *testing.T, line, report string) {
+	t.Helper()
+	_, shown, _ := strings.Cut(read(t, rehearsingPage), strings.TrimPrefix(line, "bin/")+"\n```\n")
+	shown, _, _ = strings.Cut(shown, "\n## ")
+	titles := 0
+	for _, want := range lines(shown) {
+		if !strings.HasPrefix(want, "    TRIGGER ") && !(strings.HasPrefix(want, "    ") && strings.HasSuffix(want, ":")) {
+			continue
+		}
+		titles++
+		if want = strings.Join(strings.Fields(want), " "); !strings.Contains(strings.Join(strings.Fields(report), " "), want) {
+			t.Errorf("%s: the page shows %q, got\n%s", line, want, report)
+		}
+	}
+	if titles < 3 {
+		t.Errorf("%s: got %d titles on the page, want at least 3", line, titles)
 	}
 }
 

@@ -32,7 +32,7 @@ func TestSources_Complete(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := regexp.MustCompile(`(?m)^([a-zA-Z]+)\??:|"([a-z]+[A-Z][a-zA-Z]+)"`)
-	for title, folder := range map[string]string{"application": "application", "config": "config", "event": "k8sevent", "cronjob": "cron", "velaql": "velaql"} {
+	for title, folder := range map[string]string{"resource-watcher": "resource", "application": "application", "config": "config", "event": "k8sevent", "cronjob": "cron", "velaql": "velaql"} {
 		_, section, found := strings.Cut(string(text), "\n## "+title+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")
 		properties, err := os.ReadFile(filepath.Join(root, "pkg/source", folder, "properties.cue"))

@@ -19,6 +19,7 @@ package docs
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -27,8 +28,8 @@ import (
 
 const testingPage = "docs/testing.md"
 
-// TestTesting_Commands runs the commands of docs/testing.md with its triggers and its tests,
-// and compares the output that the page shows.
+// TestTesting_Commands runs the commands of docs/testing.md with its objects, triggers and tests,
+// and compares the output that the page shows of eval.
 func TestTesting_Commands(t *testing.T) {
 	dir := t.TempDir()
 	binary, err := program.Build(t.Context(), dir, program.RaceEnabled())
@@ -41,40 +42,47 @@ func TestTesting_Commands(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const object = "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: prod, labels: {app: web}}, data: {color: %}}"
-	write("before.yaml", strings.Replace(object, "%", "blue", 1))
-	write("after.yaml", strings.Replace(object, "%", "green", 1))
-	write("deployment.yaml", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: prod}, spec: {template: {spec: {}}}}")
-	commands := 0
+	page, err := os.ReadFile(filepath.Join(root, testingPage))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^    # (\w+\.yaml)\n    (.*)$`).FindAllStringSubmatch(string(page), -1) {
+		write(m[1], m[2])
+	}
+	var commands []string
 	for _, b := range codeBlocks(t, testingPage) {
 		switch {
 		case b.language == "sh":
-			for _, line := range lines(b.text) {
-				out := shell(t, dir, strings.Replace(line, "kube-trigger", binary, 1))
-				if !strings.Contains(out, "passed") {
-					t.Errorf("%s: got %s", line, out)
-				}
-				commands++
-			}
+			commands = append(commands, lines(b.text)...)
 		case isTests(b.text):
 			write("settings_test.yaml", b.text)
 		default:
 			write("settings.yaml", b.text)
 		}
 	}
-	if commands < 2 {
-		t.Errorf("got %d commands, want at least 2", commands)
-	}
-	page, err := os.ReadFile(filepath.Join(root, testingPage))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := shell(t, dir, binary+" eval -f settings.yaml --trigger restart --event after.yaml --old before.yaml --objects deployment.yaml")
-	_, shown, _ := strings.Cut(string(page), "    kube-trigger eval -f settings.yaml")
-	for _, line := range lines(strings.Split(shown, "…")[0])[1:] {
-		if line = strings.TrimSpace(line); line != "" && !strings.Contains(got, line) {
-			t.Errorf("the page shows %q, and eval prints\n%s", line, got)
+	evals := 0
+	for _, line := range commands {
+		out := shell(t, dir, strings.Replace(line, "kube-trigger", binary, 1))
+		switch {
+		case strings.HasPrefix(line, "kube-trigger eval"):
+			evals++
+			_, shown, _ := strings.Cut(string(page), line+"\n```\n")
+			shown, _, _ = strings.Cut(shown, "…")
+			if !strings.Contains(shown, "\n    trigger ") {
+				t.Errorf("%s: the page shows no output", line)
+			}
+			for _, want := range lines(shown) {
+				if want = strings.TrimSpace(want); !strings.Contains(out, want) {
+					t.Errorf("%s: the page shows %q, got\n%s", line, want, out)
+				}
+			}
+		case strings.HasPrefix(line, "kube-trigger init"):
+		case !strings.Contains(out, "passed"):
+			t.Errorf("%s: got %s", line, out)
 		}
+	}
+	if len(commands) < 6 || evals < 2 {
+		t.Errorf("got commands %q, want at least 6, and 2 of them eval", commands)
 	}
 }
 

@@ -38,7 +38,7 @@ func RaceEnabled() bool {
 func Build(ctx context.Context, dir string, race bool) (string, error) {
 	file := filepath.Join(dir, "kube-trigger")
 	//nolint:gosec // own program
-	build := exec.CommandContext(ctx, "go", "build", fmt.Sprintf("-race=%t", race), "-o", file, "github.com/kubevela/kube-trigger/cmd/kube-trigger")
+	build := exec.CommandContext(ctx, "go", "build", fmt.Sprintf("-race=%t", race), "-ldflags", "-s -w", "-o", file, "github.com/kubevela/kube-trigger/cmd/kube-trigger")
 	if !race {
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	}

@@ -15,7 +15,7 @@ limitations under the License.
 */
 
 // Package reference generates reference documentation from the CUE files of actions, sources
-// and provider functions.
+// and provider functions, from CustomResourceDefinitions, and from metrics.
 package reference
 
 import (

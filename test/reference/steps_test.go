@@ -36,13 +36,13 @@ const (
 // test/vela runs each step that is an action. With KUBEVELA_DEFINITIONS it prints the table.
 func TestSteps(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("\n| step | | |\n| --- | --- | --- |\n")
+	table.WriteString("\n| step | result | comparison with a workflow, or reason |\n| --- | --- | --- |\n")
 	works := 0
 	for _, d := range vela.StepDefinitions(t) {
 		verdict, why := "works", strings.Join(comparisons(d.Name), "; ")
 		switch {
 		case d.Template == nil:
-			verdict, why = "refused", d.Refusal
+			verdict, why = "rejected", d.Refusal
 		case why == "":
 			verdict, why = "accepted", "no test runs it"
 			if os.Getenv("KUBEVELA_DEFINITIONS") == "" {

@@ -37,24 +37,27 @@ type StepCase struct {
 	Application bool
 	// Request is the only request of a step that no workflow can run.
 	Request string
+	// Newer marks a step, or properties of one, that the pinned KubeVela does not have.
+	Newer bool
 }
 
 // Comparison says how tests compare the action with the workflow.
 func (c StepCase) Comparison() string {
 	if c.Request != "" {
-		return "request as expected, which no workflow sends"
+		return "the expected request; a workflow sends none"
 	}
-	what, where := "objects", "a WorkflowRun"
+	what, where := "same objects", "a WorkflowRun"
 	if c.Compared != "" {
 		what += " and " + c.Compared
 	}
 	if c.Application {
 		where = "an Application's workflow"
 	}
-	return what + " as of " + where
+	return what + " as " + where
 }
 
-// StepCases returns the cases. Each step that works as an action has one.
+// StepCases returns the cases. Each step that works as an action has one: those of the pinned
+// KubeVela, and those of 1.10 and 1.11, which KUBEVELA_DEFINITIONS names.
 func StepCases() []StepCase {
 	const application = `
 apiVersion: core.oam.dev/v1beta1
@@ -111,7 +114,9 @@ spec:
 		{Step: "read-config", Properties: `{name: old}`},
 		{Step: "read-object", Properties: `{apiVersion: v1, kind: ConfigMap, name: settings, namespace: NAMESPACE}`, Compared: "output", Output: "value.data.a", ValueFrom: "output.value.data.a"},
 		{Step: "request", Properties: `{url: SERVER/path, method: POST, body: {a: {b: 1}}, header: {X-Test: "yes"}}`, Application: true, Compared: "requests"},
+		{Step: "restart-workflow", Properties: `{at: "2030-01-15T14:30:00Z"}`, Newer: true},
 		{Step: "vela-cli", Properties: `{addonName: a, command: [vela, version], serviceAccountName: default}`},
+		{Step: "vela-cli", Properties: `{command: [vela, version], serviceAccountName: default}`, Newer: true},
 		{Step: "webhook", Properties: `{url: {value: SERVER/hook}, data: {a: b}}`, Application: true, Compared: "requests"},
 		{Step: "webhook", Properties: `{url: {secretRef: {name: address, key: url}}, data: {a: b}}`, Request: `POST /secret application/json  {"a":"b"}`},
 	}

@@ -151,7 +151,9 @@ type Failure struct {
 	// +optional
 	Last *metav1.MicroTime `json:"last,omitempty"`
 	// Omitted is "secret", "too large" or "reference" if the event's data is only the name of
-	// the object. A replay then reads the current object.
+	// the object. A replay then reads the current object. It is "not needed" if the data is only
+	// the metadata of the object, because the trigger needed no more. A replay then reads the
+	// current object if the trigger needs more by then.
 	// +optional
 	Omitted string `json:"omitted,omitempty"`
 }

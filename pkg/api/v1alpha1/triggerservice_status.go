@@ -97,20 +97,20 @@ type TriggerServiceStatus struct {
 	// WorkerGeneration is the generation that the worker runs.
 	// +optional
 	WorkerGeneration int64 `json:"workerGeneration,omitempty"`
-	// WorkerMessage is the reason why the worker ignores the accepted version that the
-	// cluster holds: for example, it is not signed by the controller. What ran before
-	// continues.
+	// WorkerMessage is the reason why the worker ignores the accepted version: for example,
+	// the controller has not signed it. The version before continues to run. Empty if the
+	// worker runs the accepted version.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	WorkerMessage string `json:"workerMessage,omitempty"`
 	// SuspectedGeneration is the generation whose triggers were active when the worker of
-	// the namespace ended twice for an unknown reason. While it is that of the spec, the
-	// TriggerService runs in a worker of its own, or is stopped if three others of the
-	// namespace do for this reason.
+	// the namespace ended twice for an unknown reason. Until the spec changes, the
+	// TriggerService runs in a dedicated worker, or is stopped if three others of the
+	// namespace already run in dedicated workers for this reason.
 	// +optional
 	SuspectedGeneration int64 `json:"suspectedGeneration,omitempty"`
-	// ReadyTriggers is the number of triggers that run or are suspended, and of all:
-	// "19/20".
+	// ReadyTriggers is the number of triggers that run or are suspended, and the number of
+	// all triggers, such as "19/20".
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	ReadyTriggers string `json:"readyTriggers,omitempty"`
@@ -121,7 +121,8 @@ type TriggerServiceStatus struct {
 	// Succeeded is the number of actions of all triggers that succeeded.
 	// +optional
 	Succeeded int64 `json:"succeeded,omitempty"`
-	// DeadLetters is the number of events of all triggers that became dead letters.
+	// DeadLetters is the number of events of all triggers that have become dead letters,
+	// including dead letters that were replayed or deleted later.
 	// +optional
 	DeadLetters int64 `json:"deadLetters,omitempty"`
 	// StoredDeadLetters is the number of dead letters that are stored: neither replayed nor
@@ -131,7 +132,7 @@ type TriggerServiceStatus struct {
 	// LastActionTime is the time of the last action that succeeded.
 	// +optional
 	LastActionTime *metav1.Time `json:"lastActionTime,omitempty"`
-	// Triggers are in the order of the spec.
+	// Triggers are the states of the triggers, in the order of the spec.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -204,11 +205,11 @@ type TriggerStatus struct {
 	Name string `json:"name"`
 	// State is Running, Waiting, Paused, Invalid, Suspended or Quarantined.
 	State TriggerState `json:"state"`
-	// Reason is the reason in CamelCase. Empty while the trigger runs.
+	// Reason is the reason of the state in CamelCase. Usually empty while the trigger runs.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
-	// Message describes the reason for people.
+	// Message explains the reason.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Message string `json:"message,omitempty"`
@@ -222,7 +223,7 @@ type TriggerStatus struct {
 	// +optional
 	Succeeded int64 `json:"succeeded,omitempty"`
 	// Unchanged is the number of actions that succeeded and changed nothing, because
-	// everything was as it was to become.
+	// everything was already as the action would have made it.
 	// +optional
 	Unchanged int64 `json:"unchanged,omitempty"`
 	// Failed is the number of failed attempts of actions, including retried ones.

@@ -70,7 +70,8 @@ type TriggerServiceList struct {
 // DefaultServiceAccount is the ServiceAccount of TriggerServices that name none.
 const DefaultServiceAccount = "kube-trigger"
 
-// TriggerServiceSpec is the desired state.
+// TriggerServiceSpec is the desired state: the triggers, the account that they act as, and the
+// worker that runs them.
 // +kubebuilder:validation:XValidation:rule="self.triggers.all(t, !has(t.name) || self.triggers.exists_one(u, has(u.name) && u.name == t.name))",message="two triggers have the same name"
 type TriggerServiceSpec struct {
 	// Triggers run independently of each other: an invalid trigger does not stop
@@ -82,12 +83,14 @@ type TriggerServiceSpec struct {
 	// +optional
 	Worker *Worker `json:"worker,omitempty"`
 	// ServiceAccountName is the ServiceAccount of the same namespace that the triggers
-	// act as. It needs rights for what they watch and do only. Defaults to "kube-trigger", which the controller creates.
+	// act as. It only needs rights for what the triggers watch and do. Defaults to
+	// "kube-trigger". The controller creates that ServiceAccount.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// Suspend stops all triggers. Events that happen meanwhile are not handled later.
+	// Defaults to false.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
@@ -106,8 +109,8 @@ type Trigger struct {
 	Source Source `json:"source"`
 	// Filter is CUE: a boolean expression such as
 	// `context.data.status.readyReplicas == context.data.status.replicas`, or
-	// constraints such as `context: data: metadata: name: =~"^web-"`. An empty
-	// filter matches every event.
+	// constraints such as `context: data: metadata: name: =~"^web-"`. Defaults to a filter
+	// that matches every event.
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	Filter string `json:"filter,omitempty"`
@@ -118,8 +121,8 @@ type Trigger struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=1024
 	OnChange []string `json:"onChange,omitempty"`
-	// Action handles the events that match. Exactly one of Action and Actions must
-	// be set.
+	// Action handles the events that match the filter. Exactly one of `action` and
+	// `actions` must be set.
 	// +optional
 	Action Action `json:"action,omitzero"`
 	// Actions run one after the other. Each can use the results of earlier ones.
@@ -146,24 +149,26 @@ type Trigger struct {
 	Concurrency int `json:"concurrency,omitempty"`
 	// Debounce is the time for which events of an object are collected after the
 	// first one. When it ends, one event with the latest state is handled for all
-	// of them. Later events do not extend it. By default each event is handled.
+	// of them. Later events do not extend it. Defaults to 0: each event is handled.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	Debounce *metav1.Duration `json:"debounce,omitempty"`
-	// Group collects events of several objects, as Debounce does those of one: when the
-	// time of Debounce ends, the action runs once for the group. It requires Debounce.
+	// Group collects the events of several objects, as `debounce` collects those of one
+	// object: when the time of `debounce` ends, the action runs once for the group. It
+	// requires `debounce`.
 	// +optional
 	Group *Grouping `json:"group,omitempty"`
 	// RateLimit limits the runs of the action, retries included. Further runs wait;
-	// no event is dropped. By default there is no limit.
+	// no event is dropped. Defaults to no limit.
 	// +optional
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
-	// AllowSelfTrigger handles events that the trigger's own action caused. By
-	// default they are suppressed.
+	// AllowSelfTrigger handles events that the trigger's own action caused. Defaults to
+	// false: such events are suppressed.
 	// +optional
 	AllowSelfTrigger bool `json:"allowSelfTrigger,omitempty"`
 	// Suspend stops the trigger. Events that happen meanwhile are not handled later.
+	// Defaults to false.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
@@ -173,7 +178,7 @@ type Source struct {
 	// Type names the source, such as "resource-watcher".
 	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type"`
-	// Properties configure the source.
+	// Properties configure the source. The type decides which properties there are.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
@@ -184,12 +189,13 @@ type Action struct {
 	// Type names the action, such as "bump-application-revision".
 	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type"`
-	// Properties are the `parameter` of the action's template.
+	// Properties configure the action. They are the `parameter` of its template.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
-	// Cue computes properties from `context`, as `name: context.data.metadata.name` does.
-	// They are unified with Properties. It may import CUE's standard library.
+	// Cue is CUE that computes properties from `context`, such as
+	// `name: context.data.metadata.name`. The result is unified with `properties`. It may
+	// import CUE's standard library.
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	Cue string `json:"cue,omitempty"`
@@ -211,12 +217,13 @@ type ActionStep struct {
 	// Type names the action, such as "bump-application-revision".
 	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type"`
-	// Properties are the `parameter` of the action's template.
+	// Properties configure the action. They are the `parameter` of its template.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
-	// Cue computes properties from `context`, as `name: context.data.metadata.name` does.
-	// They are unified with Properties. It may import CUE's standard library.
+	// Cue is CUE that computes properties from `context`, such as
+	// `name: context.data.metadata.name`. The result is unified with `properties`. It may
+	// import CUE's standard library.
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	Cue string `json:"cue,omitempty"`
@@ -225,7 +232,7 @@ type ActionStep struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// OnFailure is the reaction to an action that failed and has no retry left:
+	// OnFailure decides what follows when the action has failed and no retry is left:
 	// "stop" stores the event as a dead letter, "continue" runs the next action.
 	// Defaults to "stop".
 	// +optional
@@ -244,7 +251,7 @@ const (
 
 // Retry configures retries.
 type Retry struct {
-	// Limit is the maximum number of retries. Defaults to 5; 0 disables retries.
+	// Limit is the maximum number of retries. Defaults to 5. 0 disables retries.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
@@ -254,7 +261,7 @@ type Retry struct {
 	Backoff *Backoff `json:"backoff,omitempty"`
 }
 
-// Backoff grows from Initial to Max by Factor.
+// Backoff is a wait that grows from Initial to Max by Factor.
 type Backoff struct {
 	// Initial is the wait before the first retry. Defaults to 2s.
 	// +optional
@@ -277,9 +284,9 @@ type Backoff struct {
 type Grouping struct {
 	// By names the group of an event: "object", "namespace" for the objects of a
 	// namespace in one cluster, "trigger" for all events of the trigger, or a CUE
-	// expression over `context` with a string, such as
-	// `context.data.metadata.labels.release`. Events of which the expression lacks a
-	// field are handled as those of an object. Defaults to "object".
+	// expression over `context` that is a string, such as
+	// `context.data.metadata.labels.release`. An event that lacks a field of the
+	// expression is grouped by object. Defaults to "object".
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	By string `json:"by,omitempty"`
@@ -294,11 +301,11 @@ const (
 
 // RateLimit limits how often an action runs.
 type RateLimit struct {
-	// Limit is the maximum number of runs that start within any Period.
+	// Limit is the maximum number of runs that start within any `period`.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	Limit int `json:"limit"`
-	// Period is the length of time of Limit, such as 1m.
+	// Period is the length of time of `limit`, such as 1m.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	Period metav1.Duration `json:"period"`
@@ -308,15 +315,17 @@ type RateLimit struct {
 type Worker struct {
 	// Template names a worker template: "namespace" for the worker of the namespace, which
 	// runs all TriggerServices with this template there, "dedicated" for a worker of its
-	// own, or another Definition of type "trigger-worker" in the controller's namespace or
-	// in vela-system. Without one, or with "default", it is "dedicated" with Properties, else
-	// the default of the controller, "namespace". In the namespaces of Kubernetes, KubeVela
-	// and the controller, "namespace" means "dedicated".
+	// own, or the name of another Definition of type "trigger-worker" in the controller's
+	// namespace or in vela-system. Defaults to "dedicated" if `properties` is set, otherwise
+	// the controller's default worker template. "default" means the same as no template.
+	// In the namespaces of Kubernetes, KubeVela and the controller, "namespace" means
+	// "dedicated".
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	Template string `json:"template,omitempty"`
-	// Properties are the parameters of the template. "namespace" has none.
+	// Properties are the parameters of the worker template. The template "namespace" has
+	// none.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`

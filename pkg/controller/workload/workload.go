@@ -96,7 +96,7 @@ func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 		return nil, cueProblems(err)
 	}
 	parameter := template.LookupPath(cue.ParsePath("#parameter"))
-	if list := schema.FromValue(parameter).Check(in.Properties); len(list) > 0 {
+	if list := schema.FromValue(parameter, nil).Check(in.Properties); len(list) > 0 {
 		return nil, list.WithPrefix("properties")
 	}
 	filled := template.FillPath(cue.ParsePath("parameter"), in.Properties)

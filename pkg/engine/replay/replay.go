@@ -33,6 +33,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -45,7 +46,7 @@ const storeTimeout = 10 * time.Second
 
 // Engine delivers events to running triggers, as *engine.Engine does.
 type Engine interface {
-	Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, done func()) error
+	Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, d source.Delivery) error
 	Running() bool
 }
 
@@ -53,9 +54,9 @@ type Engine interface {
 type Replayer struct {
 	DeadLetters store.DeadLetters
 	Engine      Engine
-	// Complete returns the event of l with the current state of its object. It is called for
-	// events that were stored with the object's name only.
-	Complete func(ctx context.Context, l store.DeadLetter) (event.Event, error)
+	// Complete returns the event of l, which was not stored as a whole, with as much of the current
+	// state of its object as the trigger needs. metadataOnly is that of the event's source.Delivery.
+	Complete func(ctx context.Context, l store.DeadLetter) (ev event.Event, metadataOnly bool, err error)
 	// Interval is the time between two polls of the store. Wake triggers a poll
 	// at once.
 	Interval time.Duration
@@ -124,15 +125,15 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 		}
 		return err
 	}
-	ev := l.Event
+	ev, d := l.Event, source.Delivery{Done: func() { r.deleteReplayed(ctx, id) }}
 	if l.Omitted != "" {
-		if ev, err = r.Complete(readCtx, l); err != nil {
+		if ev, d.MetadataOnly, err = r.Complete(readCtx, l); err != nil {
 			return r.markFailed(readCtx, l, err)
 		}
 	}
 	ev.Replay = l.StoredAt.UTC().Format(time.RFC3339Nano)
 	// The engine logs the outcome.
-	err = r.Engine.Deliver(ctx, l.Trigger, ev, func() { r.deleteReplayed(ctx, id) })
+	err = r.Engine.Deliver(ctx, l.Trigger, ev, d)
 	switch {
 	case err == nil:
 		logr.FromContextOrDiscard(ctx).Info("Dead letter replayed", "id", id, "trigger", l.Trigger.String(), "event", ev.ID)

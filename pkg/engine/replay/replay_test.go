@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/engine/replay"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
@@ -86,13 +87,13 @@ func (e *env) start() {
 	e.stop()
 	r := &replay.Replayer{
 		DeadLetters: e.store.DeadLetters(), Engine: e, Interval: time.Minute, Wake: e.wake, Clock: e.clock,
-		Complete: func(_ context.Context, l store.DeadLetter) (event.Event, error) {
+		Complete: func(_ context.Context, l store.DeadLetter) (event.Event, bool, error) {
 			ev := l.Event
 			if ev.Key == "gone" {
-				return ev, errors.New("not found")
+				return ev, false, errors.New("not found")
 			}
 			ev.Data = map[string]any{"complete": true}
-			return ev, nil
+			return ev, false, nil
 		},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -118,7 +119,7 @@ func (e *env) poll() {
 func (e *env) Running() bool { return true }
 
 // Deliver implements replay.Engine.
-func (e *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, done func()) error {
+func (e *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, d source.Delivery) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if t.Name != "notify" {
@@ -128,7 +129,7 @@ func (e *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, don
 	if e.err != nil {
 		return fmt.Errorf("deliver: %w", e.err)
 	}
-	e.delivered, e.done = append(e.delivered, ev), append(e.done, done)
+	e.delivered, e.done = append(e.delivered, ev), append(e.done, d.Done)
 	return nil
 }
 

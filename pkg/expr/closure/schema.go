@@ -17,7 +17,9 @@ limitations under the License.
 package closure
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
@@ -65,6 +67,19 @@ func (s *Schema) Complete(v any) (any, Status) {
 		return nil, Unknown
 	}
 	return completed, Present
+}
+
+// CompleteJSON returns the JSON of a value as Complete returns it, with the fields in the order that
+// CUE gives them: those of v, then the defaults. It is Unknown also for numbers that are not integers
+// of 64 bits.
+func (s *Schema) CompleteJSON(v any) (string, Status) {
+	completed, status := s.Complete(v)
+	if status != Present {
+		return "", status
+	}
+	encoded, status := marshal(completed)
+	text, _ := encoded.(string)
+	return text, status
 }
 
 type schemaCompiler struct {
@@ -176,7 +191,8 @@ func testKind(ok func(v any) bool) func(v any) (any, Status) {
 // name is the name of a type, or of a definition.
 func (c *schemaCompiler) name(x *ast.Ident) (Schema, error) {
 	if definition, ok := x.Node.(ast.Expr); ok {
-		if c.constraint {
+		// The name of a field stands for its value, which differs from its type.
+		if c.constraint || !strings.HasPrefix(x.Name, "#") {
 			return Schema{}, unsupported(x, "the name %s", x.Name)
 		}
 		if c.compiling[definition] {
@@ -356,8 +372,8 @@ type typedField struct {
 func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 	var (
 		fields []typedField
-		known  = map[string]bool{}
-		open   = c.constraint
+		known  = map[string]int{}
+		open   bool
 		// others is the type of the fields that have no name of their own.
 		others *Schema
 	)
@@ -371,75 +387,111 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 			if err != nil {
 				return Schema{}, err
 			}
-			if isPattern(d.Label) {
+			if isPattern(d.Label) && others == nil {
 				others = &s
 				continue
 			}
 			name, _, err := ast.LabelName(d.Label)
-			if err != nil || IsInternal(name) || known[name] {
+			if _, twice := known[name]; err != nil || IsInternal(name) || twice {
 				return Schema{}, unsupported(d, "a field of a type")
 			}
-			known[name] = true
+			known[name] = len(fields)
 			required := d.Constraint == token.NOT || c.constraint && !IsDefaulted(d.Value)
 			fields = append(fields, typedField{name, required, d.Constraint == token.OPTION, s})
 		default:
 			return Schema{}, unsupported(d, "a declaration in a type")
 		}
 	}
-	accepts := func(v any) (any, Status) {
-		object, ok := fieldsOf(v)
-		if !ok {
-			return nil, Absent
-		}
-		if c.constraint && others == nil {
-			return v, c.completeFields(fields, object, nil)
-		}
-		out := make(map[string]any, len(object))
-		for name, v := range object {
-			switch {
-			case known[name]:
-			case others != nil:
-				var s Status
-				if out[name], s = others.accepts(v); s != Present {
-					return nil, s
-				}
-			case open:
-				out[name] = v
-			default:
-				return nil, Absent
-			}
-		}
-		return out, c.completeFields(fields, object, out)
+	accepts := func(v any) (any, Status) { return completeFields(fields, known, others, open, v) }
+	if c.constraint {
+		accepts = func(v any) (any, Status) { return v, testFields(fields, others, v) }
 	}
 	return Schema{accepts: accepts, fallback: func() (any, Status) { return accepts(map[string]any{}) }}, nil
 }
 
-// completeFields adds the fields of object that have a name, and defaults, to out, unless that is
-// nil.
-func (c *schemaCompiler) completeFields(fields []typedField, object, out map[string]any) Status {
+// completeFields returns v, a struct, with defaults of fields. known are the indices of the fields by
+// name; others is the type of all fields, or nil.
+func completeFields(fields []typedField, known map[string]int, others *Schema, open bool, v any) (any, Status) {
+	given, ok := fieldsOf(v)
+	if !ok {
+		return nil, Absent
+	}
+	names, ordered := orderOf(v)
+	if !ordered {
+		names = slices.Sorted(maps.Keys(given))
+	}
+	status, out := Present, newObject(len(fields)+len(given))
+	out.unordered = !ordered
+	add := func(name string, v any, s Status) {
+		status = max(status, s)
+		out.fields[name], out.names = v, append(out.names, name)
+	}
+	for _, name := range names {
+		v, s := given[name], Present
+		i, isKnown := known[name]
+		if !isKnown && others == nil && !open {
+			return nil, Absent
+		}
+		if isKnown {
+			v, s = fields[i].accepts(v)
+		}
+		if others != nil && s == Present {
+			v, s = others.accepts(v)
+		}
+		if s == Absent {
+			return nil, Absent
+		}
+		add(name, v, s)
+	}
+	for _, f := range fields {
+		switch _, has := given[f.name]; {
+		case has || f.optional:
+		case f.required || f.fallback == nil:
+			status = max(status, Unknown)
+		default:
+			v, s := f.fallback()
+			if others != nil && s == Present {
+				v, s = others.accepts(v)
+			}
+			if s == Absent {
+				return nil, Absent
+			}
+			add(f.name, v, s)
+		}
+	}
+	return out, status
+}
+
+// testFields tests the fields of v, a struct. others is the type of all fields, or nil.
+func testFields(fields []typedField, others *Schema, v any) Status {
+	given, ok := fieldsOf(v)
+	if !ok {
+		return Absent
+	}
 	status := Present
 	for _, f := range fields {
-		v, has := object[f.name]
-		var s Status
+		value, has := given[f.name]
+		s := Present
 		switch {
 		case has:
-			v, s = f.accepts(v)
-		case f.optional:
-			continue
-		case f.required && c.constraint:
-			return Absent
-		case f.required || f.fallback == nil:
-			s = Unknown
-		default:
-			v, s = f.fallback()
+			_, s = f.accepts(value)
+		case f.required && !f.optional:
+			s = Absent
 		}
 		if s == Absent {
 			return Absent
 		}
 		status = max(status, s)
-		if out != nil {
-			out[f.name] = v
+	}
+	if others == nil {
+		return status
+	}
+	for _, value := range given {
+		_, s := others.accepts(value)
+		if s == Absent {
+			return Absent
 		}
+		status = max(status, s)
 	}
 	return status
 }

@@ -18,6 +18,7 @@ package closure_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"cuelang.org/go/cue"
@@ -35,7 +36,7 @@ var types = []string{
 	`string`, `int`, `number`, `bool`, `_`, `"a"`, `-3`, `null`,
 	`*"a" | "b" | string`, `*2 | int & >=0`, `int & >0 & <=9`, `number & !=2`, `=~"^[a-z]+$"`, `string & !~"x"`,
 	`[...]`, `[...string]`, `[string, ...]`, `[string, int]`, `[string, ...int]`, `[...{name: string, n: *1 | int}]`, `[...=~"^a"]`,
-	`{}`, `{...}`, `{a: string, b?: int, c!: string, d: *"x" | string}`, `{[string]: string}`, `{a: int, [string]: _}`,
+	`{}`, `{...}`, `{a: int, [string]: >0}`, `{d: *"x" | string, b: *1 | int, a: string, ...}`, `{a: string, b?: int, c!: string, d: *"x" | string}`, `{[string]: string}`, `{a: int, [string]: _}`,
 	`{a?: {b: *1 | int}, c: {d: *"y" | string}}`,
 	`{...} | [...] | number | bool`,
 	`*{type: "merge", data?: {...}, remove?: [...string]} | {type: "json", data!: [...{...}]} | {type: "strategic", data!: {...}}`,
@@ -86,8 +87,11 @@ func TestSchema_SameAsCUE(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := canonical(encoded); !ok || got != want {
+			if got := canonical(encoded); !ok || got != canonical([]byte(want)) {
 				t.Errorf("%s of %s: got %s, in CUE %s (%v)", value, text, got, want, ok)
+			}
+			if got, s := schema.CompleteJSON(v); s == closure.Present && got != want {
+				t.Errorf("%s of %s: got the JSON %s, in CUE %s", value, text, got, want)
 			}
 		}
 	}
@@ -96,12 +100,29 @@ func TestSchema_SameAsCUE(t *testing.T) {
 	}
 }
 
-// completeByCUE returns a value with the defaults of a type; false if it does not have the type.
+// The value of a field is not the type of another one that names it.
+func TestCompileSchema_OtherField(t *testing.T) {
+	for _, text := range []string{`{a: string, b: a}`, `{a: string, b: *a | string}`, `{a: int, b: [...a]}`} {
+		file, err := parser.ParseFile("type", "#parameter: "+text)
+		if err == nil {
+			err = expr.Resolve(file)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = closure.CompileSchema(file.Decls[0].(*ast.Field).Value) //nolint:forcetypeassert // it is one
+		if unsupported := (*closure.UnsupportedError)(nil); !errors.As(err, &unsupported) {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
+// completeByCUE returns the JSON of a value with the defaults of a type; false if it does not have the type.
 func completeByCUE(t *testing.T, text, value string) (string, bool) {
 	t.Helper()
 	ctx := cuecontext.New()
 	v := ctx.CompileString("#parameter: " + text + "\nparameter: #parameter")
-	v = v.FillPath(cue.ParsePath("parameter"), ctx.CompileString(value)).LookupPath(cue.ParsePath("parameter"))
+	v = v.FillPath(cue.ParsePath("parameter"), ctx.CompileString(sortedFields(t, value))).LookupPath(cue.ParsePath("parameter"))
 	if v.Validate(cue.Concrete(true)) != nil {
 		return "", false
 	}
@@ -109,5 +130,19 @@ func completeByCUE(t *testing.T, text, value string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	return canonical(encoded), true
+	return string(encoded), true
+}
+
+// sortedFields returns JSON with the fields of structs in the order of their names.
+func sortedFields(t *testing.T, text string) string {
+	t.Helper()
+	v, err := number.Unmarshal([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sorted, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(sorted)
 }

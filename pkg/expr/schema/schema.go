@@ -30,6 +30,8 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
@@ -39,13 +41,41 @@ import (
 type Schema struct {
 	mu    sync.Mutex
 	value cue.Value
+	// compiled is the schema without CUE.
+	compiled func() (*closure.Schema, error)
 }
 
 // Parse parses a schema, a CUE file whose fields are the properties.
 func Parse(text string) (*Schema, error) {
-	file, err := parser.ParseFile("properties.cue", text, parser.ParseComments)
+	file, err := parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("parse schema: %w", err)
+	}
+	v := cuecontext.New().BuildFile(file).LookupPath(cue.ParsePath(definition))
+	if err := v.Err(); err != nil {
+		return nil, fmt.Errorf("build schema: %w", err)
+	}
+	return FromValue(v, func() (ast.Expr, error) {
+		file, err := parse(text) // CUE modifies the tree that it builds
+		if err == nil {
+			err = expr.Resolve(file)
+		}
+		if err != nil {
+			return nil, err
+		}
+		f, _ := file.Decls[len(file.Decls)-1].(*ast.Field)
+		return f.Value, nil
+	}), nil
+}
+
+// definition is the name of the schema in a file.
+const definition = "#properties"
+
+// parse returns a file with the schema as its last declaration.
+func parse(text string) (*ast.File, error) {
+	file, err := parser.ParseFile("properties.cue", text, parser.ParseComments)
+	if err != nil {
+		return nil, err
 	}
 	var head, body []ast.Decl
 	for _, d := range file.Decls {
@@ -56,22 +86,48 @@ func Parse(text string) (*Schema, error) {
 			body = append(body, d)
 		}
 	}
-	head = append(head, &ast.Field{Label: ast.NewIdent("#properties"), Value: &ast.StructLit{Elts: body}})
+	head = append(head, &ast.Field{Label: ast.NewIdent(definition), Value: &ast.StructLit{Elts: body}})
 	file.Decls = head
-	v := cuecontext.New().BuildFile(file).LookupPath(cue.ParsePath("#properties"))
-	if err := v.Err(); err != nil {
-		return nil, fmt.Errorf("build schema: %w", err)
-	}
-	return FromValue(v), nil
+	return file, nil
 }
 
-// FromValue returns the schema of v, a CUE definition.
-func FromValue(v cue.Value) *Schema { return &Schema{value: v} }
+// FromValue returns the schema of v, a CUE definition. syntax returns a syntax tree of v, whose
+// identifiers are resolved, which is the schema's own. It is called at most once; nil for none.
+func FromValue(v cue.Value, syntax func() (ast.Expr, error)) *Schema {
+	return &Schema{value: v, compiled: sync.OnceValues(func() (*closure.Schema, error) {
+		if syntax == nil {
+			return nil, &closure.UnsupportedError{What: "a schema without its text"}
+		}
+		x, err := syntax()
+		if err != nil {
+			return nil, err
+		}
+		return closure.CompileSchema(x)
+	})}
+}
+
+// Compiled returns the schema without CUE. The error is a *closure.UnsupportedError where only CUE
+// can tell what is valid.
+func (s *Schema) Compiled() (*closure.Schema, error) { return s.compiled() }
+
+// Complete returns valid properties with their defaults, as the JSON that CUE has of them. It is much
+// faster than Check. ok is false for properties that are invalid, and where only CUE can tell.
+func (s *Schema) Complete(properties map[string]any) (text string, ok bool) {
+	compiled, err := s.compiled()
+	if err != nil {
+		return "", false
+	}
+	text, status := compiled.CompleteJSON(normalize(properties))
+	return text, status == closure.Present
+}
 
 // Check returns a diagnostic for each invalid, unknown or missing field of
 // properties. Paths are relative to the properties. A field whose default refers to
 // `context` is not required.
 func (s *Schema) Check(properties map[string]any) diag.List {
+	if _, ok := s.Complete(properties); ok {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var c checker
@@ -86,20 +142,30 @@ func (s *Schema) Check(properties map[string]any) diag.List {
 // Decode checks properties, applies defaults and decodes the result into into, as
 // encoding/json does.
 func (s *Schema) Decode(properties map[string]any, into any) diag.List {
-	if problems := s.Check(properties); len(problems) > 0 {
-		return problems
+	text, ok := s.Complete(properties)
+	data := []byte(text)
+	var err error
+	if !ok {
+		if problems := s.Check(properties); len(problems) > 0 {
+			return problems
+		}
+		data, err = s.marshal(properties)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var problems diag.List
-	data, err := fill(s.value, normalize(properties)).MarshalJSON()
 	if err == nil {
 		err = json.Unmarshal(data, into)
 	}
+	var problems diag.List
 	if err != nil {
 		problems.Add("", "%v", err)
 	}
 	return problems
+}
+
+// marshal returns what CUE has of properties.
+func (s *Schema) marshal(properties map[string]any) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fill(s.value, normalize(properties)).MarshalJSON()
 }
 
 // fill returns schema with data filled in. Unlike CUE's own conversion, it keeps

@@ -78,6 +78,22 @@ func (s subscription) UsesCheckpoint(name string) bool {
 	return false
 }
 
+// MetadataOnly implements source.MetadataSubscription.
+func (s subscription) MetadataOnly() bool {
+	for _, object := range s.objects {
+		if m, ok := object.(source.MetadataSubscription); !ok || !m.MetadataOnly() {
+			return false
+		}
+	}
+	return true
+}
+
+// Whole implements source.MetadataSubscription.
+func (s subscription) Whole() source.Subscription {
+	s.trigger.MetadataOnly = false
+	return s
+}
+
 // Watch returns nil: the trigger's account needs permission for single objects only.
 func (subscription) Watch() *source.Watch { return nil }
 

@@ -55,6 +55,13 @@ func (w *watcher) handle(ctx context.Context, sink source.Sink, got watch.Event)
 // is the position of o on the stream, or empty if o is from a list. It returns the delta
 // of o itself.
 func (w *watcher) observe(ctx context.Context, sink source.Sink, how observation, o metav1.Object, reached string, targets []event.TriggerRef) (delta, error) {
+	if how >= listed || !w.tracker.fields.empty() {
+		u, err := w.object(o)
+		if err != nil {
+			return delta{}, err
+		}
+		o = u
+	}
 	d := w.tracker.apply(how, o)
 	if d.replaced {
 		if err := w.deliver(ctx, sink, &d, "", targets); err != nil {
@@ -87,7 +94,7 @@ func (w *watcher) deliver(ctx context.Context, sink source.Sink, d *delta, reach
 		if d.irrelevant {
 			done()
 		} else {
-			d.delivery.Triggers, d.delivery.Done = targets, done
+			d.delivery.Triggers, d.delivery.MetadataOnly, d.delivery.Done = targets, w.metadataOnly, done
 			w.setReload(&d.delivery, d.event, w.tracker.inventory.fieldStates[d.key].state, d.fields.state)
 			if err := sink.Deliver(ctx, d.event, d.delivery); err != nil {
 				cancel()

@@ -20,6 +20,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -46,6 +47,9 @@ import (
 
 // timeout is the time that a test waits for a condition.
 const timeout = cluster.WaitTimeout
+
+// pagedLists has all sources list objects in pages.
+var pagedLists = flag.Bool("paged-lists", false, "list objects in pages")
 
 // harness is a source that watches a cluster.
 type harness struct {
@@ -91,7 +95,7 @@ func newSharedHarness(t *testing.T, config *rest.Config, specs []triggerSpec, op
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(client.Transport) })
-	o := resource.Options{Clock: clock.RealClock{}}
+	o := resource.Options{Clock: clock.RealClock{}, PagedLists: *pagedLists}
 	d, err1 := discovery.NewDiscoveryClientForConfigAndClient(config, client)
 	dyn, err2 := dynamicclient.New(config, client)
 	meta, err3 := metadata.NewForConfigAndClient(config, client)

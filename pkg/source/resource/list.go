@@ -18,11 +18,11 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -30,35 +30,6 @@ import (
 
 // pager requests one page of a list.
 type pager func(context.Context, metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error)
-
-// objects requests objects.
-func (w *watcher) objects(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
-	page, err := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	return pointers(page.Items), page, nil
-}
-
-// objectMetadata requests the metadata of objects.
-func (w *watcher) objectMetadata(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
-	page, err := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	return pointers(page.Items), page, nil
-}
-
-func pointers[T any, P interface {
-	*T
-	metav1.Object
-}](items []T) []metav1.Object {
-	objects := make([]metav1.Object, len(items))
-	for i := range items {
-		objects[i] = P(&items[i])
-	}
-	return objects
-}
 
 // listPages calls visit with each page of the objects, sorted by key, and returns the
 // resourceVersion of the list. It lists the state at resourceVersion, or the current
@@ -85,17 +56,33 @@ func (w *watcher) listPages(ctx context.Context, list pager, resourceVersion str
 	}
 }
 
-// listAll is listPages for the current objects. It then delivers the deletion of the
-// other objects of the inventory to targets, and
+// listAll calls visit with pages of the current objects or, unless whole is set, of their
+// metadata. It then delivers the deletion of the other objects of the inventory to targets, and
 // returns the resourceVersion of the list.
-func (w *watcher) listAll(ctx context.Context, sink source.Sink, list pager, targets []event.TriggerRef, visit func([]metav1.Object) error) (reached string, err error) {
+func (w *watcher) listAll(ctx context.Context, sink source.Sink, whole bool, targets []event.TriggerRef, visit func([]metav1.Object) error) (reached string, err error) {
 	missing := w.tracker.keys()
-	reached, err = w.listPages(ctx, list, "", func(page []metav1.Object) error {
+	found := func(page []metav1.Object) error {
 		for _, o := range page {
 			delete(missing, keyOf(o.GetNamespace(), o.GetName()))
 		}
 		return visit(page)
-	})
+	}
+	err = errNoWatchList
+	if whole {
+		reached, err = w.listStream(ctx, found, func(o metav1.Object) {
+			if key := keyOf(o.GetNamespace(), o.GetName()); w.tracker.has(key) {
+				missing[key] = true
+			}
+		})
+	}
+	if errors.Is(err, errNoWatchList) {
+		list := w.objects
+		if !whole {
+			list = w.objectMetadata
+		}
+		missing = w.tracker.keys() // with those of the stream
+		reached, err = w.listPages(ctx, list, "", found)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -122,11 +109,7 @@ func (w *watcher) record(ctx context.Context, sink source.Sink, how observation,
 // watch at their resourceVersion. It delivers the deletion of recorded objects that no
 // longer exist.
 func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
-	list := w.objectMetadata
-	if !w.tracker.fields.empty() {
-		list = w.objects
-	}
-	reached, err := w.listAll(ctx, sink, list, nil, func(page []metav1.Object) error {
+	reached, err := w.listAll(ctx, sink, !w.tracker.fields.empty(), nil, func(page []metav1.Object) error {
 		return w.record(ctx, sink, existing, page)
 	})
 	if err != nil {
@@ -144,7 +127,7 @@ func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
 func (w *watcher) relist(ctx context.Context, sink source.Sink) error {
 	w.checkpointer.reset(positionRelist)
 	w.tracker.dropTombstones()
-	reached, err := w.listAll(ctx, sink, w.objects, w.subscribers.forListed(0), func(page []metav1.Object) error {
+	reached, err := w.listAll(ctx, sink, true, w.subscribers.forListed(0), func(page []metav1.Object) error {
 		for _, o := range page {
 			if _, err := w.observe(ctx, sink, listed, o, "", w.subscribers.forListed(versionOf(o.GetResourceVersion()))); err != nil {
 				return err
@@ -176,7 +159,7 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 			if key <= w.syncedTo || targets != nil && len(targets) == 0 {
 				continue
 			}
-			if err := w.deliverSyncObject(ctx, sink, group, o.(*unstructured.Unstructured), targets); err != nil {
+			if err := w.deliverSyncObject(ctx, sink, group, o, targets); err != nil {
 				return err
 			}
 			w.syncedTo = key
@@ -198,15 +181,19 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 }
 
 // deliverSyncObject delivers the sync event of o to targets.
-func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o *unstructured.Unstructured, targets []event.TriggerRef) error {
-	ev, writer := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
+func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o metav1.Object, targets []event.TriggerRef) error {
+	u, err := w.object(o)
+	if err != nil {
+		return err
+	}
+	ev, writer := newEvent(event.Sync, w.eventCluster(), u, w.Clock.Now())
 	commit, cancel := w.syncWatermark.Begin(ev.Key)
 	done := func() {
 		commit()
 		committed, _ := w.syncWatermark.Committed()
 		w.subscribers.setSyncedTo(group, committed)
 	}
-	d := source.Delivery{Triggers: targets, Writer: writer, Done: done}
+	d := source.Delivery{Triggers: targets, Writer: writer, MetadataOnly: w.metadataOnly, Done: done}
 	w.setReload(&d, ev, nil, nil)
 	if err := sink.Deliver(ctx, ev, d); err != nil {
 		cancel()

@@ -21,6 +21,8 @@ import (
 	"errors"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/clock"
 )
@@ -32,6 +34,8 @@ var errEnded = errors.New("the stream ended")
 type reader struct {
 	principal
 	clock clock.Clock
+	// metadataOf is the kind of the objects if only their metadata is read, otherwise empty.
+	metadataOf schema.GroupVersionKind
 	// allowed is the result of the last check, at checkedAt.
 	allowed   bool
 	checkedAt time.Time
@@ -77,11 +81,16 @@ func (r *reader) take() (got watch.Event, ok bool, err error) {
 	if e == nil || err != nil {
 		return watch.Event{}, false, err
 	}
+	if u, isObject := e.Object.(*unstructured.Unstructured); isObject && r.metadataOnly() {
+		e.Object = metadataOf(u, r.metadataOf)
+	}
 	if e.shared {
 		e.Object = e.Object.DeepCopyObject()
 	}
 	return e.Event, true, nil
 }
+
+func (r *reader) metadataOnly() bool { return !r.metadataOf.Empty() }
 
 // advance moves to the next event and returns it, or nil if it is not there yet.
 func (r *reader) advance() (*unreadEvent, error) {

@@ -102,17 +102,16 @@ func (r *reloader) read(ctx context.Context, resourceVersion string) (*unstructu
 	if resourceVersion != "" {
 		opts.ResourceVersion, opts.ResourceVersionMatch = resourceVersion, metav1.ResourceVersionMatchExact
 	}
-	client := *r.watcher.client.Load()
-	list, err := client.Namespace(r.namespace).List(ctx, opts)
+	objects, _, err := r.watcher.objectsIn(ctx, r.namespace, opts)
 	if apierrors.IsNotFound(err) {
 		return nil, nil // the kind was removed
 	}
 	if err != nil {
 		return nil, err
 	}
-	for i := range list.Items {
-		if o := &list.Items[i]; string(o.GetUID()) == r.uid {
-			return o, nil
+	for _, o := range objects {
+		if string(o.GetUID()) == r.uid {
+			return r.watcher.object(o)
 		}
 	}
 	return nil, nil
@@ -134,10 +133,4 @@ func (r *reloader) derive(object map[string]any) map[string]any {
 		return object
 	}
 	return data
-}
-
-// setClient sets the client for the objects of the watch, once its kind is resolved.
-func (w *watcher) setClient() {
-	client := w.Client.Resource(w.mapping.Resource)
-	w.client.Store(&client)
 }

@@ -17,7 +17,8 @@ limitations under the License.
 // Package resource is the source "resource-watcher": it emits an event when an
 // object of the Kubernetes API is created, updated or deleted.
 //
-// It lists and watches, without a cache of objects. For each object it keeps the
+// It lists and watches, without a cache of objects, and asks for whole objects only if a
+// trigger needs more than their metadata. For each object it keeps the
 // name, UID and resourceVersion, about a hundred bytes, and the state that triggers
 // refer to: the fields below `context.old`, and a hash of each onChange field.
 //
@@ -90,6 +91,9 @@ type Options struct {
 	// PageSize is the maximum number of objects per list request, and of listed objects
 	// in memory, unless their sizes allow less. Defaults to 500.
 	PageSize int64
+	// PagedLists requests all lists of objects in pages. Otherwise the API server streams those of
+	// whole objects, if it can.
+	PagedLists bool
 
 	// Streams shares the watch streams of the sources of a process that have the same API
 	// server. Account is the one of Client, and Application is NAMESPACE/NAME of the

@@ -200,9 +200,14 @@ func FuzzProperties(f *testing.F) {
 
 func compile(t *testing.T, text string) (source.Subscription, diag.List) {
 	t.Helper()
+	return compileSpec(t, text, source.Spec{})
+}
+
+func compileSpec(t *testing.T, text string, spec source.Spec) (source.Subscription, diag.List) {
+	t.Helper()
 	var properties map[string]any
 	if err := json.Unmarshal([]byte(text), &properties); err != nil {
 		t.Fatal(err)
 	}
-	return resource.New(resource.Options{}).Compile(properties, source.Spec{})
+	return resource.New(resource.Options{}).Compile(properties, spec)
 }

@@ -18,6 +18,7 @@ package resource
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -33,6 +34,8 @@ const minDiscoveryInterval = 10 * time.Second
 type sharedMapper struct {
 	mapper meta.RESTMapper
 	clock  clock.PassiveClock
+	// noWatchList is set once the API server has refused to stream a list.
+	noWatchList atomic.Bool
 
 	mu        sync.Mutex
 	lastReset time.Time

@@ -54,7 +54,9 @@ type stream struct {
 	// account is the one that requested the stream, and application is its Application.
 	account, application string
 	clock                clock.Clock
-	cancel               context.CancelFunc
+	// metadataOnly is set if the objects have metadata only.
+	metadataOnly bool
+	cancel       context.CancelFunc
 	// opened is closed when openErr and openedAt are set.
 	opened   chan struct{}
 	openErr  error

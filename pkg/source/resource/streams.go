@@ -24,7 +24,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/utils/clock"
 )
 
 // Streams shares the watch streams of one API server among the sources of a process. Watches
@@ -43,10 +42,13 @@ import (
 //     reader that falls behind these ends, so that it watches from its position again. A stream
 //     with one reader keeps no events.
 //   - Each reader gets an object of its own.
+//   - A watch of metadata joins a stream of whole objects rather than one of metadata, and gets
+//     the metadata.
 //   - An error of a stream is that of the watch that opened it. For the others the stream ends.
 type Streams struct {
 	mu sync.Mutex
-	// open are the streams that can be joined, in the order in which they were opened.
+	// open are the streams that can be joined, those of whole objects first, in the order in which
+	// they were opened.
 	open map[streamKey][]*stream
 }
 
@@ -59,12 +61,14 @@ type streamKey struct {
 // openFunc requests a stream with a timeout in seconds.
 type openFunc func(ctx context.Context, timeout int64) (watch.Interface, error)
 
-// subscribe returns a reader of the events after position. If there is no stream to join, it
-// requests one by open. Values of ctx are those of the request, which outlasts ctx if others
-// join the stream.
-func (s *Streams) subscribe(ctx context.Context, key streamKey, as principal, position string, clk clock.Clock, open openFunc) (*reader, error) {
+// subscribe returns a reader like template, of the events after its position. If there is no
+// stream to join, it requests one by open. Values of ctx are those of the request, which outlasts
+// ctx if others join the stream.
+func (s *Streams) subscribe(ctx context.Context, key streamKey, template reader, open openFunc) (*reader, error) {
 	for {
-		r := &reader{principal: as, clock: clk, position: versionOf(position), wake: make(chan struct{}, 1)}
+		r := new(reader)
+		*r = template
+		r.wake = make(chan struct{}, 1)
 		for errors.Is(s.join(ctx, key, r, open), errUnchecked) {
 			r.check(ctx)
 		}
@@ -100,14 +104,14 @@ func (s *Streams) join(ctx context.Context, key streamKey, r *reader, open openF
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	st := &stream{
-		streams: s, key: key, account: r.account, application: r.application, clock: r.clock, cancel: cancel, floor: r.position,
+		streams: s, key: key, account: r.account, application: r.application, clock: r.clock, metadataOnly: r.metadataOnly(), cancel: cancel, floor: r.position,
 		opened: make(chan struct{}), demand: make(chan struct{}, 1),
 	}
 	if r.position&hashed == 0 { // positions that are not numbers cannot be compared
 		if s.open == nil {
 			s.open = map[streamKey][]*stream{}
 		}
-		s.open[key] = append(s.open[key], st)
+		s.add(st)
 	}
 	st.add(r)
 	r.verbatim = true
@@ -115,11 +119,21 @@ func (s *Streams) join(ctx context.Context, key streamKey, r *reader, open openF
 	return nil
 }
 
+// add makes st possible to join. Streams of whole objects come first.
+func (s *Streams) add(st *stream) {
+	all := s.open[st.key]
+	i := len(all)
+	for i > 0 && all[i-1].metadataOnly && !st.metadataOnly {
+		i--
+	}
+	s.open[st.key] = slices.Insert(all, i, st)
+}
+
 // find returns the first stream that has all events after the position of r and that r reads, or
 // may read; nil if there is none. The error is errUnchecked if that depends on a check of r.
 func (s *Streams) find(key streamKey, r *reader) (*stream, error) {
 	for _, st := range s.open[key] {
-		if r.position&hashed != 0 || r.position.before(st.floor) {
+		if r.position&hashed != 0 || r.position.before(st.floor) || st.metadataOnly && !r.metadataOnly() {
 			continue
 		}
 		if st == r.stream {

@@ -126,6 +126,12 @@ func (t *tracker) dropTombstones() { clear(t.tombstones) }
 // size returns the number of objects.
 func (t *tracker) size() int { return len(t.inventory.entries) }
 
+// has reports whether there is an object at key.
+func (t *tracker) has(key string) bool {
+	_, ok := t.inventory.entries[key]
+	return ok
+}
+
 // keys returns the keys of all objects.
 func (t *tracker) keys() map[string]bool {
 	keys := make(map[string]bool, len(t.inventory.entries))

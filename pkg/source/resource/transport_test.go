@@ -36,19 +36,35 @@ type fakeTransport struct {
 	mu        sync.Mutex
 	responses []cannedResponse // each used once
 	streams   []*stream
-	pages     int // pages, except those with limit 1
+	// skip is the number of requests before responses are used.
+	skip     int
+	streamed int // lists that are requested as streams
+	pages    int // pages, except those with limit 1
+	// wholes counts the requests for whole objects among watches and pages, except those with limit 1.
+	wholes int
 }
 
 func (tr *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	watching := r.URL.Query().Get("watch") == "true"
+	streams := r.URL.Query().Get("sendInitialEvents") == "true"
+	watching := r.URL.Query().Get("watch") == "true" && !streams
 	if watching && tr.hold != nil {
 		<-tr.hold
 	}
 	tr.mu.Lock()
-	if limit := r.URL.Query().Get("limit"); limit != "" && limit != "1" {
+	if limit := r.URL.Query().Get("limit"); limit != "" && limit != "1" || streams {
 		tr.pages++
 	}
+	if streams {
+		tr.streamed++
+	}
+	if r.Method == http.MethodGet && (watching || r.URL.Query().Has("limit") && r.URL.Query().Get("limit") != "1") && !strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadata") {
+		tr.wholes++
+	}
 	for i, a := range tr.responses {
+		if a.watching == watching && tr.skip > 0 && !watching {
+			tr.skip--
+			break
+		}
 		if a.watching == watching {
 			tr.responses = slices.Delete(tr.responses, i, i+1)
 			tr.mu.Unlock()
@@ -97,6 +113,13 @@ func (tr *fakeTransport) listedPages() int {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return tr.pages
+}
+
+// wholeRequests returns the number of requests for whole objects.
+func (tr *fakeTransport) wholeRequests() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.wholes
 }
 
 // cannedResponse is a response that replaces one of the API server.

@@ -71,15 +71,19 @@ func (w *watcher) watch(ctx context.Context, sink source.Sink) error {
 // own cluster are shared: the credentials for another one may change.
 func (w *watcher) subscribe(ctx context.Context) (*reader, error) {
 	o := w.listOptions(metav1.ListOptions{ResourceVersion: w.position, AllowWatchBookmarks: true})
-	client := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace)
 	streams := w.Streams
 	if w.eventCluster() != "" {
 		streams = &Streams{}
 	}
 	key := streamKey{w.mapping.Resource, w.namespace, o.LabelSelector, o.FieldSelector}
-	return streams.subscribe(ctx, key, w.principal(o), w.position, w.Clock, func(ctx context.Context, timeout int64) (watch.Interface, error) {
+	r := reader{principal: w.principal(o), clock: w.Clock, position: versionOf(w.position)}
+	if w.metadataOnly {
+		r.metadataOf = w.kind
+	}
+	client := w.client.Load()
+	return streams.subscribe(ctx, key, r, func(ctx context.Context, timeout int64) (watch.Interface, error) {
 		o.TimeoutSeconds = &timeout
-		return client.Watch(ctx, o)
+		return client.watch(ctx, w.namespace, w.metadataOnly, o)
 	})
 }
 

@@ -28,7 +28,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -48,6 +47,9 @@ type watcher struct {
 	tracker *tracker
 	// subscribers are the triggers that share the watch.
 	subscribers *subscribers
+	// metadataOnly is set if no trigger needs more of an object than its metadata: nothing else
+	// is requested, and events have nothing else.
+	metadataOnly bool
 	// reportStatus is called with nil when the watch is established, and with an error
 	// while it waits for its kind or is retried.
 	reportStatus func(error)
@@ -59,7 +61,7 @@ type watcher struct {
 	// mapping is the REST mapping of the kind; nil until it is resolved.
 	mapping *meta.RESTMapping
 	// client reads objects of the kind, also while the watch restarts.
-	client atomic.Pointer[dynamic.NamespaceableResourceInterface]
+	client atomic.Pointer[objectClient]
 	// storeName is the name of the checkpoint, once it was loaded.
 	storeName atomic.Pointer[string]
 	// startSaved is set once the store holds the position where the watch starts.
@@ -79,7 +81,7 @@ func newWatcher(o Options, mapper *sharedMapper, q query, d *DerivedSource, shar
 	return &watcher{
 		Options: o, query: q, mapper: mapper,
 		tracker: newTracker(o, q, d, shared), subscribers: newSubscribers(shared),
-		start: phaseList, backoff: newBackoff(),
+		metadataOnly: needMetadataOnly(shared), start: phaseList, backoff: newBackoff(),
 		checkpointer: newCheckpointer(nil), syncWatermark: &watermark{},
 	}
 }

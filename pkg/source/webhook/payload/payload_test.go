@@ -262,8 +262,8 @@ func FuzzParse(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
-			if diff := cmp.Diff(p.Body, again[0].Body); diff != "" {
-				t.Error(diff)
+			if same, err := json.Marshal(again[0].Body); err != nil || string(same) != string(text) { // 0.0 becomes 0
+				t.Errorf("%s became %s, %v", text, same, err)
 			}
 		}
 	})
