@@ -101,7 +101,11 @@ func fromWorkflow(t *testing.T, k env) {
 		k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: %s}\nstringData: {token: %s}", ns, name, token))
 	}
 	k.Apply(t, example(t, ns, "from-workflow/trigger.yaml"))
-	k.Apply(t, example(t, ns, "from-workflow/step.yaml"))
+	step := "from-workflow/step.yaml"
+	if strings.HasPrefix(k.Version(), "v1.9.") {
+		step = "from-workflow/step-1.9.yaml"
+	}
+	k.Apply(t, example(t, ns, step))
 	k.waitForReady(t, ns, "deployments")
 	const url = "http://kube-trigger-deployments.default:8090/"
 	text := example(t, ns, "from-workflow/application.yaml")

@@ -56,6 +56,9 @@ func kubeVelaLine(ctx context.Context) (line, error) {
 	return l, nil
 }
 
+// Version returns the version of KubeVela, such as v1.9.13.
+func (k *KubeVela) Version() string { return k.line.version }
+
 // builtLine returns the version that the module test/kubevela requires.
 func builtLine(ctx context.Context) (line, error) {
 	m, err := kubeVela(ctx)
