@@ -1,4 +1,4 @@
-# Needs Go, make and git; a C compiler adds the race detector to `make test`.
+# Needs Go, make and git; a C compiler adds the race detector to `make test`, and Vale to `make lint`.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 IMAGE   ?= kube-trigger:$(VERSION)
@@ -6,13 +6,15 @@ GOARCH  ?= $(shell go env GOARCH)
 
 GOLANGCI_LINT  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MISSPELL       := go run github.com/golangci/misspell/cmd/misspell@v0.8.0
+VALE           := env CGO_ENABLED=1 go run github.com/vale-cli/vale/v3/cmd/vale@v3.22.0
 CONTROLLER_GEN := go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.20.1
 GOTESTSUM      := go run gotest.tools/gotestsum@v1.13.0 --format pkgname
 
-# Everything is static and compiled once, but for the race detector, which needs
+# Everything is static and compiled once, but for the race detector and Vale, which need
 # a C compiler.
 export CGO_ENABLED := 0
-RACE     = $(if $(filter 1,$(shell unset CGO_ENABLED; go env CGO_ENABLED)),-race)
+C_COMPILER = $(filter 1,$(shell unset CGO_ENABLED; go env CGO_ENABLED))
+RACE     = $(if $(C_COMPILER),-race)
 GO_TEST  = $(if $(RACE),CGO_ENABLED=1) $(GOTESTSUM) -- $(RACE) -shuffle=on
 GO_BUILD = go build -ldflags "-s -w -X main.version=$(VERSION)"
 # The image trusts what the machine that builds it trusts.
@@ -126,8 +128,14 @@ addon-package: $(if $(filter $(CURDIR)/bin/vela,$(VELA)),bin/vela) ## Package th
 bin/vela:
 	go -C test/kubevela build -trimpath -ldflags "-s -w" -o $(CURDIR)/bin/vela github.com/oam-dev/kubevela/references/cmd/cli
 
+.PHONY: prose
+prose: ## Check spelling and grammar of *.md, which is part of lint; the rules are in .vale
+	@$(if $(C_COMPILER),,echo 'make: no C compiler (go env CC): not checking the prose of *.md')
+	$(if $(C_COMPILER),$(VALE) test .vale)
+	$(if $(C_COMPILER),git ls-files '*.md' | xargs $(VALE) --output=line)
+
 .PHONY: lint
-lint: ## Check style, spelling and the walls between packages
+lint: prose ## Check style, prose and the walls between packages
 	git ls-files '*.md' '*.yaml' | xargs $(MISSPELL) -error -locale US
 	$(GOLANGCI_LINT) run
 	cd test/controlplane && $(GOLANGCI_LINT) run --config ../../.golangci.yaml

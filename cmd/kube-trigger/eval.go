@@ -44,7 +44,7 @@ func evalCommand() *cobra.Command {
 		Long: `Say which triggers act on an event, why, and what they would do, without doing it.
 
 The event is a Kubernetes object, an event as the log or a dead letter shows it (sourceType,
-event, data), or the body of a request to a webhook. Of a schedule, it is a time.
+event, data), or the body of a request to a webhook. For a schedule, it is a time.
 
 Each part of a filter is shown with the values that it has seen, in the order of evaluation.
 Then come the calls of the action with all their parameters. Nothing is written and nothing is

@@ -42,7 +42,8 @@ func graphCommand() *cobra.Command {
 		Short: "Show which triggers feed which, from what they read and write",
 		Long: `Show which triggers feed which: what the sources watch, what the actions write, and which triggers that may wake.
 
-What a trigger reads and writes is derived from its source, and from what its actions' templates do for sample events.
+The objects that a trigger reads and writes are derived from its source, and from what its actions' templates do for
+sample events.
 Circles of triggers are listed. With --cluster, the TriggerServices of a cluster are read with your rights; otherwise
 no cluster is needed.`,
 		Example: `  kube-trigger graph -f triggers/

@@ -59,8 +59,8 @@ func initTriggerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trigger",
 		Short: "Write a first trigger to a file, and a test of it",
-		Long: `Write a first trigger to a file, and a test of it to another beside it; neither must exist. What flags do
-not say is asked for, if standard input is a terminal. The properties are those of the examples of
+		Long: `Write a first trigger to a file, and a test of it to another beside it; neither must exist. It asks for
+whatever no flag sets, if standard input is a terminal. The properties are those of the examples of
 "kube-trigger show": edit them.`,
 		Example: `  # Answer questions.
   kube-trigger init trigger

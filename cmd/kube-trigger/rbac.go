@@ -40,8 +40,8 @@ func rbacCommand() *cobra.Command {
 		Short: "Print the Roles that triggers need, and no more, without a cluster",
 		Long: `Print the Roles and ClusterRoles that triggers need, and their bindings, as YAML.
 
-The rights are derived from the sources, and from what the actions' templates do for sample events. What cannot be
-derived is a comment in the output, and a warning with -o json. The exit code is 0, or 2 with --strict if a right
+The rights are derived from the sources, and from what the actions' templates do for sample events. A right that
+cannot be derived is a comment in the output, and a warning with -o json. The exit code is 0, or 2 with --strict if a right
 cannot be derived.`,
 		Example: `  kube-trigger rbac -f triggers.yaml -n team-a | kubectl apply -f -
   kube-trigger rbac -f triggers/ --actions-dir actions --account deployer --strict`,

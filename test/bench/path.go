@@ -143,14 +143,14 @@ func report(t *table, name string, ours, theirs []sample) {
 	}{
 		{"p50, ms", func(s sample) float64 { return quantile(s.latencies, 0.5).Seconds() * 1e3 }},
 		{"p99, ms", func(s sample) float64 { return quantile(s.latencies, 0.99).Seconds() * 1e3 }},
-		{"acted per second", func(s sample) float64 { return s.rate }},
+		{"actions per second", func(s sample) float64 { return s.rate }},
 		{"CPU, s", func(s sample) float64 { return s.cpu.Seconds() }},
 		{"CPU per action, ms", func(s sample) float64 { return s.cpu.Seconds() * 1e3 / float64(max(s.handled, 1)) }},
 	} {
 		a, b := medianOf(ours, m.value), medianOf(theirs, m.value)
 		t.row(name, m.name, number(a), number(b), ratio(a, b))
 	}
-	t.row(name, "acted, lost, twice", counts(ours), counts(theirs), "")
+	t.row(name, "actions, lost, twice", counts(ours), counts(theirs), "")
 }
 
 // medianOf returns the median of a value of samples.

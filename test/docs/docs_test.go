@@ -82,8 +82,8 @@ func codeBlocks(t *testing.T, files ...string) []codeBlock {
 // documents returns the paths of all documents, relative to root.
 func documents(t *testing.T) []string {
 	t.Helper()
-	files := []string{"README.md"}
-	for _, pattern := range []string{"docs/*.md", "examples/README.md", "examples/*/README.md"} {
+	files := []string{"README.md", "examples/README.md"}
+	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

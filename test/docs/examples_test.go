@@ -72,6 +72,21 @@ func TestExamples_OwnActions(t *testing.T) {
 	}
 }
 
+// TestExamples_Index checks that examples/README.md links each example once.
+func TestExamples_Index(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "examples/*/README.md"))
+	if err != nil || len(files) < 20 {
+		t.Fatalf("examples: got %v, %v, want at least 20", files, err)
+	}
+	index := read(t, "examples/README.md")
+	for _, file := range files {
+		name := filepath.Base(filepath.Dir(file))
+		if n := strings.Count(index, "["+name+"]("+name+"/README.md)"); n != 1 {
+			t.Errorf("examples/README.md: got %d links to %s, want 1", n, name)
+		}
+	}
+}
+
 // readService returns the templates of the Definitions in a file, by name, and the triggers of
 // its TriggerService.
 func readService(t *testing.T, file string) (definitions map[string]string, triggers []any) {
