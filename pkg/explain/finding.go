@@ -79,7 +79,7 @@ func (e Explainer) problems(ctx context.Context, r Rule) []Finding {
 	var problems []Finding
 	for _, verb := range []string{"list", "watch"} {
 		allowed, err := e.may(ctx, authorizationv1.ResourceAttributes{
-			Namespace: w.Namespace, Verb: verb, Group: mapping.Resource.Group, Version: mapping.Resource.Version, Resource: mapping.Resource.Resource,
+			Namespace: w.Namespace, Name: w.Name, Verb: verb, Group: mapping.Resource.Group, Version: mapping.Resource.Version, Resource: mapping.Resource.Resource,
 		})
 		if err == nil && !allowed { // a caller who may not ask does not learn it
 			where := "in all namespaces"

@@ -19,6 +19,7 @@ limitations under the License.
 package vela_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,23 +27,35 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/program"
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
 // readme runs the commands in addon/README.md in order, and checks their results.
 func readme(t *testing.T, k env) {
+	binary, err := program.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	k.runDocument(t, shellDocument{
-		file: "addon/README.md", dir: copyFolders(t), replace: []string{"https://github.com/", k.serveReleases(t) + "/"},
+		file: "addon/README.md", dir: copyFolders(t),
+		replace: []string{"https://github.com/", k.serveReleases(t) + "/", "kube-trigger explain ", binary + " explain "},
 		checks: map[string]func(out string){
 			"vela addon registry add kube-trigger --type=helm --endpoint=https://github.com/kubevela/kube-trigger/releases/latest/download": expectOutput(t, "Successfully add"),
 			"vela addon enable kube-trigger": expectOutput(t, "Addon kube-trigger enabled successfully"),
 			"vela addon enable ./addon":      func(string) { k.waitForAddon(t) },
 			"vela addon enable kube-trigger 'defaultRole.rules[0].apiGroups={apps}' 'defaultRole.rules[0].resources={deployments}' 'defaultRole.rules[0].verbs={patch}' 'defaultRole.rules[1].resources={configmaps}' 'defaultRole.rules[1].verbs={create,patch}'": func(string) { k.checkGivenRights(t) },
 			"vela addon enable kube-trigger replicas=2 logLevel=debug":              func(string) { k.waitForAddon(t) },
-			"vela addon status kube-trigger":                                        expectOutput(t, "kube-trigger: enabled"),
+			"vela addon status kube-trigger":                                        func(string) { k.waitForEnabled(t) },
 			"vela kube apply -f examples/bump-on-change/objects.yaml":               expectOutput(t, "settings", "token"),
 			"vela up -f examples/bump-on-change/application.yaml":                   func(string) { k.waitForRevision(t, "default", "shop", 1) },
 			"kubectl wait --for=condition=Ready triggerservice --all --timeout=60s": func(string) { k.waitForTriggers(t, "default", 1) },
+			"kubectl get triggerservices":                                           func(string) { k.waitForTriggers(t, "default", 1); k.node.ForwardPorts(t, "default") },
+			"kube-trigger explain shop-web-bump -n default --object configmap/settings": func(out string) {
+				expectOutput(t, "Trigger config ", "update of default/settings: succeeded")(out)
+				expectNoOutput(t, "Forbidden")(out)
+			},
 			"vela status shop": expectOutput(t, "Watching 2 ConfigMaps and Secrets"),
 			"vela kube apply -f examples/bump-on-change/edited.yaml": func(string) { k.waitForRevision(t, "default", "shop", 2) },
 			"vela revision list shop":                                expectOutput(t, "shop-v2"),
@@ -50,6 +63,18 @@ func readme(t *testing.T, k env) {
 			"vela delete shop -n default -y":                         func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
 			"vela addon disable kube-trigger":                        func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
 		},
+	})
+}
+
+// waitForEnabled waits until the addon is enabled: from its folder, `vela addon enable` does not wait.
+func (k env) waitForEnabled(t *testing.T) {
+	t.Helper()
+	cluster.Eventually(t, "addon", func(context.Context) error {
+		const want = "kube-trigger: enabled"
+		if out := k.Vela(t, "addon", "status", "kube-trigger"); !strings.Contains(out, want) {
+			return fmt.Errorf("output of vela addon status: got\n%s\nwant %q", out, want)
+		}
+		return nil
 	})
 }
 
@@ -131,6 +156,16 @@ func expectOutput(t *testing.T, want ...string) func(string) {
 			if !strings.Contains(out, w) {
 				t.Errorf("got output\n%s\nwant %q", out, w)
 			}
+		}
+	}
+}
+
+// expectNoOutput returns a check that an output does not contain a text.
+func expectNoOutput(t *testing.T, text string) func(string) {
+	return func(out string) {
+		t.Helper()
+		if strings.Contains(out, text) {
+			t.Errorf("got output\n%s\nwant no %q", out, text)
 		}
 	}
 }
