@@ -46,7 +46,7 @@ func TestTesting_Commands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`(?m)^    # (\w+\.yaml)\n    (.*)$`).FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^ {4}# (\w+\.yaml)\n {4}(.*)$`).FindAllStringSubmatch(string(page), -1) {
 		write(m[1], m[2])
 	}
 	var commands []string
