@@ -135,8 +135,8 @@ type circlePause struct {
 	// held counts the events that wait. suspect is the next probe.
 	held    int
 	suspect *Task
-	// confirmed is true once an event has followed a probe.
-	confirmed bool
+	// confirmed counts the probes that events have followed.
+	confirmed int
 	// independent counts the events that came without an action, since quiet.
 	independent int
 	quiet       time.Time
@@ -207,12 +207,16 @@ func (c *circle) observe(t *Task, received, now time.Time) pauseChange {
 	return changeOf(before, c.pause)
 }
 
-// merges reports whether events of one object are merged while they wait: once an event
-// has followed a probe. Before that, the events are probably independent of each other.
+// mergeAfterProbes is the number of probes in a pause that events have to follow before the
+// updates of an object that wait are merged: one may be followed by a burst of independent events.
+const mergeAfterProbes = 2
+
+// merges reports whether events of one object are merged while they wait. Before mergeAfterProbes,
+// the events may still prove to be independent of each other.
 func (c *circle) merges() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pause != nil && c.pause.confirmed
+	return c.pause != nil && c.pause.confirmed >= mergeAfterProbes
 }
 
 // finish tells that the action on t, which was admitted, has ended. changed is false if
@@ -387,7 +391,8 @@ func (c *circle) conclude(s *slots, now time.Time) {
 		c.learned = learned
 	default:
 		p.backoff = min(2*p.backoff, PauseMax)
-		p.due, p.probe, p.confirmed = now.Add(wait.Jitter(p.backoff, Jitter)-p.window), nil, true
+		p.due, p.probe = now.Add(wait.Jitter(p.backoff, Jitter)-p.window), nil
+		p.confirmed++
 		c.learned = experience{doubts: c.learned.doubts}
 	}
 }
@@ -396,7 +401,7 @@ func (c *circle) conclude(s *slots, now time.Time) {
 func (c *circle) resume() {
 	p, rate := c.pause, c.run.meter.average()/minShare
 	c.pause, c.run = nil, run{running: c.run.running}
-	if p.confirmed {
+	if p.confirmed > 0 {
 		c.learned = experience{}
 		return
 	}

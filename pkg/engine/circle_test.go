@@ -19,6 +19,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -407,6 +408,34 @@ func TestCircle_Merges(t *testing.T) {
 			all = append(all, id)
 		}
 		e.wantDone(all...)
+		e.stop()
+	})
+}
+
+// TestCircle_Burst has independent updates of many objects, which arrive more often right after the
+// first probe of a pause: each is acted on.
+func TestCircle_Burst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{QueueSize: 10_000}, nil)
+		random, paused := rand.New(rand.NewPCG(1, 2)), time.Time{}
+		interval := 10 * time.Millisecond
+		for i := range 6000 {
+			e.send(fmt.Sprint(random.IntN(200)), fmt.Sprint("update-", i))
+			if paused.IsZero() && len(e.engine.Pauses()) > 0 {
+				paused = time.Now()
+			}
+			if interval = 10 * time.Millisecond; !paused.IsZero() && time.Since(paused) > engine.PauseInitial && time.Since(paused) < 2*engine.PauseInitial {
+				interval = time.Millisecond
+			}
+			advance(interval)
+		}
+		if paused.IsZero() {
+			t.Fatal("not paused")
+		}
+		advance(time.Hour)
+		if _, missing := e.delay(); missing > 0 {
+			t.Errorf("%d events are lost", missing)
+		}
 		e.stop()
 	})
 }
