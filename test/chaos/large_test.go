@@ -33,6 +33,8 @@ func largeObjects() scenario {
 			o, limited, free := t.objects(), t.startRecorder(), t.startRecorder()
 			config := "triggers:" + o.trigger("limited", limited, "create, update", fmt.Sprintf("    rateLimit: {limit: %d, period: 1s}\n", t.size(1, 5))) +
 				o.trigger("free", free, "create, update", "")
+			// Otherwise the events have metadata only.
+			config = strings.ReplaceAll(config, `"^object-"`, `"^object-" && context.data.data.edit != _|_`)
 			i := t.install(o.cluster.Kubeconfig, config, "--shutdown-grace", "1s")
 			if t.long {
 				i.memoryLimit = limit
