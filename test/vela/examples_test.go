@@ -103,7 +103,7 @@ func fromWorkflow(t *testing.T, k env) {
 	k.Apply(t, example(t, ns, "from-workflow/trigger.yaml"))
 	step := "from-workflow/step.yaml"
 	if strings.HasPrefix(k.Version(), "v1.9.") {
-		step = "from-workflow/step-1.9.yaml"
+		step = "from-workflow/kubevela-1.9/step.yaml"
 	}
 	k.Apply(t, example(t, ns, step))
 	k.waitForReady(t, ns, "deployments")
