@@ -50,7 +50,9 @@ func (v *verdicts) Observe(d engine.Decision) {
 	defer v.mu.Unlock()
 	switch d.Outcome {
 	case engine.Queued:
-		v.waiting[d.Trigger.String()]++
+		if d.Reason != engine.ReasonRateLimited { // it has been queued before
+			v.waiting[d.Trigger.String()]++
+		}
 		return
 	case engine.Reloaded, engine.Requeued:
 		return
