@@ -30,13 +30,18 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/pkg/explain"
 	"github.com/kubevela/kube-trigger/pkg/observe"
 	"github.com/kubevela/kube-trigger/pkg/portforward"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -84,6 +89,26 @@ func (o ClusterOptions) newCallerClient(namespace string) (*callerClient, error)
 	}
 	c.dialer, err = portforward.NewDialer(cfg)
 	return c, err
+}
+
+// mapper returns a mapper of the kinds of all groups, which knows their short names, as that of
+// kubectl does.
+func (c *callerClient) mapper() (meta.RESTMapper, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(c.config)
+	if err != nil {
+		return nil, err
+	}
+	cached := memory.NewMemCacheClient(d)
+	return restmapper.NewShortcutExpander(restmapper.NewDeferredDiscoveryRESTMapper(cached), cached, nil), nil
+}
+
+// object parses an object that the user names.
+func (c *callerClient) object(text string) (*explain.Object, error) {
+	mapper, err := c.mapper()
+	if err != nil {
+		return nil, err
+	}
+	return explain.ParseObject(text, c.namespace, mapper)
 }
 
 // workers returns the pods of the workers of the namespace that may run a TriggerService; all

@@ -28,6 +28,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/config"
@@ -261,9 +262,21 @@ func (r evalRequest) stimulus(now time.Time) (s rehearsal.Stimulus, err error) {
 		case old["kind"] != s.Object["kind"]:
 			return s, fmt.Errorf("--old: is a %v, and the event a %v", old["kind"], s.Object["kind"])
 		}
+		shareUID(old, s.Object)
+		shareUID(s.Object, old)
 		s.Old = old
 	}
 	return s, nil
+}
+
+// shareUID gives the object to the UID of from, if it has none: a manifest and the object in the
+// cluster are one object.
+func shareUID(from, to map[string]any) {
+	uid, _, _ := unstructured.NestedString(from, "metadata", "uid")
+	metadata, ok := to["metadata"].(map[string]any)
+	if ok && uid != "" && metadata["uid"] == nil {
+		metadata["uid"] = uid
+	}
 }
 
 // newClient returns a client of the cluster.

@@ -97,7 +97,7 @@ func Explain(ctx context.Context, o ExplainOptions) (Explanation, error) {
 	}
 	e := explain.Explainer{Client: c}
 	if o.Object != "" {
-		if e.Object, err = explain.ParseObject(o.Object, c.namespace, c.RESTMapper()); err != nil {
+		if e.Object, err = c.object(o.Object); err != nil {
 			return Explanation{}, InvalidError{fmt.Errorf("--object %w", err)}
 		}
 	}

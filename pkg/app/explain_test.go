@@ -72,11 +72,16 @@ triggers:
 	if f := explainAll("configmap/" + e.namespace + "/b").Triggers[0].NoDecision; f == nil || f.Reason != "NoEvent" {
 		t.Errorf("unchanged object: got %+v", f)
 	}
+	for _, kind := range []string{"Deployment", "deployments", "deploy", "deployments.apps"} { // of another group than the core group
+		if f := explainAll(kind + "/" + e.namespace + "/web").Triggers[0].NoDecision; f == nil || f.Reason != "OtherKind" {
+			t.Errorf("%s: got %+v", kind, f)
+		}
+	}
 	_, err := Explain(t.Context(), ExplainOptions{StoreOptions: o.StoreOptions, Trigger: "failin"})
 	if err == nil || !strings.Contains(err.Error(), `no trigger "failin"; did you mean "failing"?`) {
 		t.Errorf("unknown trigger: got %v", err)
 	}
-	if _, err = Explain(t.Context(), ExplainOptions{StoreOptions: o.StoreOptions, Object: "thing/a"}); err == nil || !strings.Contains(err.Error(), `--object "thing/a": no kind "thing" in the cluster`) {
+	if _, err = Explain(t.Context(), ExplainOptions{StoreOptions: o.StoreOptions, Object: "thing/a"}); err == nil || !strings.Contains(err.Error(), `--object "thing/a": no kind or resource "thing" in the cluster`) {
 		t.Errorf("unknown kind: got %v", err)
 	}
 	p.stop(t)

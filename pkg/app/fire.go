@@ -100,7 +100,7 @@ func (c *callerClient) firedObject(r explain.Rule, text string) (*v1alpha1.Fired
 	case text == "":
 		return nil, errors.New("name the object to handle with --object KIND/NAME")
 	}
-	o, err := explain.ParseObject(text, c.namespace, c.RESTMapper())
+	o, err := c.object(text)
 	if err != nil {
 		return nil, fmt.Errorf("--object %w", err)
 	}

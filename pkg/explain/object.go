@@ -46,7 +46,7 @@ func (o *Object) String() string {
 	return o.Kind.Kind + " " + o.Key.String()
 }
 
-// ParseObject parses KIND/NAME or KIND/NAMESPACE/NAME. KIND is a kind or a resource, with the
+// ParseObject parses KIND/NAME or KIND/NAMESPACE/NAME. KIND is a kind, a resource or its short name, with the
 // group if there are several: "deployment", "deployments.apps". An object without a namespace
 // is in namespace, if its kind has namespaces.
 func ParseObject(text, namespace string, mapper meta.RESTMapper) (*Object, error) {
@@ -61,7 +61,10 @@ func ParseObject(text, namespace string, mapper meta.RESTMapper) (*Object, error
 	resource := schema.ParseGroupResource(strings.ToLower(parts[0]))
 	kind, err := mapper.KindFor(resource.WithVersion(""))
 	if err != nil {
-		return nil, fmt.Errorf("%q: no kind %q in the cluster: %w", text, parts[0], err)
+		if meta.IsNoMatchError(err) {
+			return nil, fmt.Errorf("%q: no kind or resource %q in the cluster", text, parts[0])
+		}
+		return nil, fmt.Errorf("%q: look up %q: %w", text, parts[0], err)
 	}
 	mapping, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	if err != nil {
