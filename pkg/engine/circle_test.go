@@ -418,13 +418,13 @@ func TestCircle_Burst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := startCircle(t, reachDetector{true, true}, engine.Policy{QueueSize: 10_000}, nil)
 		random, paused := rand.New(rand.NewPCG(1, 2)), time.Time{}
-		interval := 10 * time.Millisecond
 		for i := range 6000 {
 			e.send(fmt.Sprint(random.IntN(200)), fmt.Sprint("update-", i))
 			if paused.IsZero() && len(e.engine.Pauses()) > 0 {
 				paused = time.Now()
 			}
-			if interval = 10 * time.Millisecond; !paused.IsZero() && time.Since(paused) > engine.PauseInitial && time.Since(paused) < 2*engine.PauseInitial {
+			interval := 10 * time.Millisecond
+			if !paused.IsZero() && time.Since(paused) > engine.PauseInitial && time.Since(paused) < 2*engine.PauseInitial {
 				interval = time.Millisecond
 			}
 			advance(interval)
