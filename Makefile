@@ -1,4 +1,4 @@
-# Needs Go, make and git; a C compiler adds the race detector to `make test`, and Vale to `make lint`.
+# Needs Go, make and git; a C compiler adds the race detector to `make test`, and a C++ compiler Vale to `make lint`.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 IMAGE   ?= kube-trigger:$(VERSION)
@@ -11,9 +11,10 @@ CONTROLLER_GEN := go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.20.1
 GOTESTSUM      := go run gotest.tools/gotestsum@v1.13.0 --format pkgname
 
 # Everything is static and compiled once, but for the race detector and Vale, which need
-# a C compiler.
+# a C and a C++ compiler.
 export CGO_ENABLED := 0
 C_COMPILER = $(filter 1,$(shell unset CGO_ENABLED; go env CGO_ENABLED))
+CXX_COMPILER = $(if $(C_COMPILER),$(shell command -v "$$(go env CXX)"))
 RACE     = $(if $(C_COMPILER),-race)
 GO_TEST  = $(if $(RACE),CGO_ENABLED=1) $(GOTESTSUM) -- $(RACE) -shuffle=on
 GO_BUILD = go build -ldflags "-s -w -X main.version=$(VERSION)"
@@ -130,9 +131,9 @@ bin/vela:
 
 .PHONY: prose
 prose: ## Check spelling and grammar of *.md, which is part of lint; the rules are in .vale
-	@$(if $(C_COMPILER),,echo 'make: no C compiler (go env CC): not checking the prose of *.md')
-	$(if $(C_COMPILER),$(VALE) test .vale)
-	$(if $(C_COMPILER),git ls-files '*.md' | xargs $(VALE) --output=line)
+	@$(if $(CXX_COMPILER),,echo 'make: no C++ compiler (go env CXX): not checking the prose of *.md')
+	$(if $(CXX_COMPILER),$(VALE) test .vale)
+	$(if $(CXX_COMPILER),git ls-files '*.md' | xargs $(VALE) --output=line)
 
 .PHONY: lint
 lint: prose ## Check style, prose and the walls between packages
