@@ -84,26 +84,23 @@ func TestDevelopment_Imports(t *testing.T) {
 
 // TestDevelopment_Complete checks that the page names each folder of pkg and test, and no others.
 func TestDevelopment_Complete(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, developmentPage))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := read(t, developmentPage)
 	for _, parent := range []string{"pkg", "test"} {
 		folders, err := os.ReadDir(filepath.Join(root, parent))
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || len(folders) < 10 {
+			t.Fatalf("%s: got %d folders, %v, want at least 10", parent, len(folders), err)
 		}
 		for _, f := range folders {
 			files, err := filepath.Glob(filepath.Join(root, parent, f.Name(), "*"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if name := parent + "/" + f.Name(); len(files) > 0 && f.IsDir() && !strings.Contains(string(text), "`"+name+"`") {
+			if name := parent + "/" + f.Name(); len(files) > 0 && f.IsDir() && !strings.Contains(text, "`"+name+"`") {
 				t.Errorf("%s: lacks the folder %s", developmentPage, name)
 			}
 		}
 	}
-	for _, m := range regexp.MustCompile("`((?:pkg|test)/[\\w/]+)`").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("`((?:pkg|test)/[\\w/]+)`").FindAllStringSubmatch(text, -1) {
 		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
 			t.Errorf("%s: %v", developmentPage, err)
 		}

@@ -479,23 +479,3 @@ func startTrigger(t *testing.T, dir, line string) {
 		t.Fatalf("wait for msg=watching: %s: timed out", line)
 	}
 }
-
-// TestDevelopment_Folders checks that docs/development.md names each package below pkg and each
-// folder below test.
-func TestDevelopment_Folders(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root, "docs/development.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, parent := range []string{"pkg", "test"} {
-		folders, err := os.ReadDir(filepath.Join(root, parent))
-		if err != nil || len(folders) < 10 {
-			t.Fatalf("%s: got %d folders, %v, want at least 10", parent, len(folders), err)
-		}
-		for _, f := range folders {
-			if name := parent + "/" + f.Name(); f.IsDir() && !strings.Contains(string(page), "`"+name) {
-				t.Errorf("docs/development.md does not name %s", name)
-			}
-		}
-	}
-}
