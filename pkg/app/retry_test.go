@@ -29,7 +29,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -219,9 +218,11 @@ func TestRun_RequestLimit(t *testing.T) {
 	o.KubeAPIQPS, o.KubeAPIBurst = 0.001, 2
 	p := startRun(t, o)
 	eventually(t, "the burst", func() bool { return requests.Load() == 2 })
-	time.Sleep(time.Second) // in which a run sends more requests without a limit
+	unlimited := startRun(t, e.options(t, e.retried(e.markSeen())))
+	unlimited.waitForLog(t, "watching")
+	unlimited.stop(t)
 	if got := requests.Load(); got != 2 {
-		t.Errorf("got %d requests, want 2", got)
+		t.Errorf("got %d requests in the time in which a run without a limit watches, want 2", got)
 	}
 	p.stop(t)
 }
